@@ -1,0 +1,255 @@
+//! SQLite: one connection that writes, a pool that only reads, and commits in groups.
+//!
+//! A commit waits for the disk. Transactions that wait for the writer while another commits therefore
+//! share one commit: each runs in a savepoint of an outer transaction, and whoever gets the writer back
+//! first commits for all. [`Tx::commit`] returns only after that commit, so what was acknowledged is
+//! durable; one transaction's failure undoes its savepoint and nothing else.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+
+use super::{ACQUIRE_TIMEOUT, Error, OpenError};
+
+/// How long one process waits for another (an operator's command) that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    writer: Arc<Mutex<Writer>>,
+    pub(super) readers: SqlitePool,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// `None` once the database was closed.
+    conn: Option<SqliteConnection>,
+    /// The outer transaction, while it is open.
+    batch: Option<Batch>,
+}
+
+/// Transactions that will be committed together.
+#[derive(Debug)]
+struct Batch {
+    /// How many of them have said "commit".
+    members: usize,
+    outcome: watch::Sender<Outcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Outcome {
+    Pending,
+    Committed,
+    Failed,
+}
+
+impl Database {
+    pub(super) async fn open(path: &Path, migrator: &Migrator) -> Result<Self, OpenError> {
+        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory)
+                .map_err(|error| OpenError::Directory(directory.to_owned(), error))?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = {
+            // sqlx takes no lock for SQLite: without this one, two starting processes would both migrate.
+            let _lock = lock(path).await?;
+            let mut writer = options.connect().await?;
+            restrict(path)?;
+            migrator.run(&mut writer).await?;
+            writer
+        };
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await?;
+        let writer = Writer { conn: Some(writer), batch: None };
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers })
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx, Error> {
+        let guard = tokio::time::timeout(ACQUIRE_TIMEOUT, self.writer.clone().lock_owned())
+            .await
+            .map_err(|_| Error::PoolTimedOut)?;
+        if guard.conn.is_none() {
+            return Err(Error::PoolClosed);
+        }
+        // From here on dropping `tx` cleans up, also when this future is cancelled half way.
+        let mut tx = Tx { guard: Some(guard), database: self.clone() };
+        let writer = tx.writer()?;
+        if writer.batch.is_none() {
+            writer.execute("BEGIN IMMEDIATE").await?;
+            writer.batch = Some(Batch { members: 0, outcome: watch::Sender::new(Outcome::Pending) });
+        }
+        writer.execute("SAVEPOINT member").await?;
+        Ok(tx)
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        let mut writer = self.writer.lock().await;
+        writer.finish().await;
+        if let Some(conn) = writer.conn.take() {
+            let _ = conn.close().await;
+        }
+    }
+}
+
+impl Writer {
+    async fn execute(&mut self, statement: &'static str) -> Result<(), Error> {
+        let conn = self.conn.as_mut().ok_or(Error::PoolClosed)?;
+        sqlx::query(statement).execute(conn).await.map(drop)
+    }
+
+    /// Ends the outer transaction, if one is open, and tells its members how.
+    async fn finish(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        let outcome = match self.execute("COMMIT").await {
+            Ok(()) => Outcome::Committed,
+            Err(error) => {
+                tracing::error!(%error, "a commit failed: {} transactions are undone", batch.members);
+                self.abandon(batch).await;
+                return;
+            }
+        };
+        batch.outcome.send_replace(outcome);
+    }
+
+    /// Undoes the outer transaction: its members are told that nothing of theirs was stored.
+    async fn abandon(&mut self, batch: Batch) {
+        // Fails when SQLite has rolled back by itself (disk full, I/O error): then there is nothing left to undo.
+        let _ = self.execute("ROLLBACK").await;
+        batch.outcome.send_replace(Outcome::Failed);
+    }
+
+    /// Undoes the one open savepoint and keeps what the other members wrote.
+    async fn undo_member(&mut self) {
+        let undone = match self.execute("ROLLBACK TO member").await {
+            Ok(()) => self.execute("RELEASE member").await,
+            Err(error) => Err(error),
+        };
+        let alone = self.batch.as_ref().is_none_or(|batch| batch.members == 0);
+        if (undone.is_err() || alone)
+            && let Some(batch) = self.batch.take()
+        {
+            self.abandon(batch).await;
+        }
+    }
+}
+
+/// A savepoint of the outer transaction. Holds the writer.
+#[derive(Debug)]
+pub struct Tx {
+    /// `None` only after the end.
+    guard: Option<OwnedMutexGuard<Writer>>,
+    database: Database,
+}
+
+impl Tx {
+    fn writer(&mut self) -> Result<&mut Writer, Error> {
+        self.guard.as_deref_mut().ok_or(Error::PoolClosed)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "only `commit` and `drop` empty the guard, and both end the transaction"
+    )]
+    pub(super) fn conn(&mut self) -> &mut SqliteConnection {
+        self.guard
+            .as_deref_mut()
+            .and_then(|writer| writer.conn.as_mut())
+            .expect("an open transaction holds the connection")
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), Error> {
+        let writer = self.writer()?;
+        writer.execute("RELEASE member").await?;
+        let batch = writer.batch.as_mut().ok_or(Error::PoolClosed)?;
+        batch.members += 1;
+        let mut outcome = batch.outcome.subscribe();
+        self.guard = None; // the next in the queue may join the batch
+
+        // Spawned, so that a caller who goes away cannot leave the batch open. The mutex is fair: those
+        // who were already waiting write first, and the first of the batch to come back commits for all.
+        let writer = self.database.writer.clone();
+        let mut watched = outcome.clone();
+        tokio::spawn(async move {
+            let ended = async { watched.wait_for(|outcome| *outcome != Outcome::Pending).await.map(drop) };
+            let mut writer = tokio::select! {
+                biased;
+                _ = ended => return,
+                writer = writer.lock() => writer,
+            };
+            if *watched.borrow() == Outcome::Pending {
+                writer.finish().await;
+            }
+        });
+        match outcome.wait_for(|outcome| *outcome != Outcome::Pending).await.as_deref() {
+            Ok(Outcome::Committed) => Ok(()),
+            _ => Err(Error::WorkerCrashed),
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(mut guard) = self.guard.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { guard.undo_member().await });
+        }
+    }
+}
+
+/// An exclusive lock beside the database file, for as long as the value lives.
+async fn lock(database: &Path) -> Result<std::fs::File, OpenError> {
+    let path = beside(database, ".lock");
+    let lock = {
+        let path = path.clone();
+        move || {
+            let file = std::fs::File::options().create(true).truncate(false).write(true).open(path)?;
+            file.lock().map(|()| file)
+        }
+    };
+    tokio::task::spawn_blocking(lock)
+        .await
+        .map_err(std::io::Error::other)
+        .flatten()
+        .map_err(|error| OpenError::Lock(path, error))
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// Only the owner may read the database. SQLite gives its journal files the same mode.
+fn restrict(path: &Path) -> Result<(), OpenError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .map_err(|error| OpenError::Directory(path.to_owned(), error))?;
+    }
+    Ok(())
+}

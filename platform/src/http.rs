@@ -1,0 +1,165 @@
+//! What every response of every service has: a request id, a log line, security headers, and never a panic.
+
+use std::{
+    any::Any,
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::FutureExt;
+use ipnet::IpNet;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{address, db::Db};
+
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The largest body that any endpoint reads, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// A request is cut off after this long; nothing here takes more than a fraction of it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What [`observe`] needs to know of its service.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// `idp`, `api` or `web`.
+    pub service: &'static str,
+    /// `Strict-Transport-Security` is sent: the public address is https.
+    pub https: bool,
+    pub trusted_proxies: Arc<[IpNet]>,
+}
+
+/// One request, as the rest of its handling knows it. Also readable by [`current`] while it is handled.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    pub id: Uuid,
+    pub client: IpAddr,
+}
+
+tokio::task_local! {
+    static CURRENT: Call;
+}
+
+/// The request being handled. Outside of one (a background task), a nil id and an unspecified address.
+#[must_use]
+pub fn current() -> Call {
+    CURRENT.try_with(|call| *call).unwrap_or(Call { id: Uuid::nil(), client: Ipv4Addr::UNSPECIFIED.into() })
+}
+
+/// Wraps a service's routes in all that every request gets, and adds `/health/live` and `/health/ready`.
+pub fn finish(routes: Router, observed: Observed, db: Db) -> Router {
+    routes
+        .route("/health/live", get(|| async { Json(serde_json::json!({"status": "ok"})) }))
+        .route("/health/ready", get(ready).with_state(db))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(observed, observe))
+}
+
+async fn ready(State(db): State<Db>) -> Response {
+    match db.ping().await {
+        Ok(()) => Json(serde_json::json!({"status": "ok"})).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready: the database does not answer");
+            let body = Json(serde_json::json!({"status": "unavailable"}));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+async fn observe(State(observed): State<Observed>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    let call = Call {
+        id: Uuid::now_v7(),
+        client: address::client(peer, request.headers(), &observed.trusted_proxies),
+    };
+    let method = request.method().clone();
+    // The route, not the path: paths hold handles of pending requests.
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let span = tracing::info_span!("request", id = %call.id, service = observed.service);
+
+    let handling = AssertUnwindSafe(CURRENT.scope(call, next.run(request))).catch_unwind();
+    let mut response = match tokio::time::timeout(TIMEOUT, handling.instrument(span.clone())).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            tracing::error!(parent: &span, panic = panic_message(&*panic), "a handler panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Err(_) => {
+            tracing::error!(parent: &span, "a request took longer than {TIMEOUT:?}");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    };
+
+    tracing::info!(
+        parent: &span,
+        %method,
+        route,
+        status = response.status().as_u16(),
+        ms = format_args!("{:.1}", started.elapsed().as_secs_f64() * 1000.0),
+        client = %call.client,
+        "answered"
+    );
+    secure(&mut response, call.id, observed.https);
+    response
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of unknown type")
+}
+
+fn secure(response: &mut Response, id: Uuid, https: bool) {
+    let headers = response.headers_mut();
+    let mut buffer = Uuid::encode_buffer();
+    if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    let fixed = |value| HeaderValue::from_static(value);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
+    // Not `no-referrer`: with it, browsers send `Origin: null` with our own forms.
+    headers.insert(header::REFERRER_POLICY, fixed("same-origin"));
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let nothing = fixed("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
+    }
+    if https {
+        let two_years = fixed("max-age=63072000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
+    }
+}
+
+/// Shows an address as `[::1]:80` or `127.0.0.1:80`, and a list of them with commas.
+#[derive(Debug)]
+pub struct Addresses<'a>(pub &'a [SocketAddr]);
+
+impl fmt::Display for Addresses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, address) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{address}")?;
+        }
+        Ok(())
+    }
+}

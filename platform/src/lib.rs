@@ -1,0 +1,21 @@
+//! What the three services stand on: database, clock, configuration loading, HTTP server and shutdown,
+//! logs, pages' safety (cookies, CSP, forms), secrets, test databases. Knows nothing of OAuth.
+
+pub mod address;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod http;
+pub mod pages;
+pub mod secret;
+pub mod server;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "test support fails loudly"
+)]
+pub mod testing;

@@ -1,0 +1,93 @@
+//! Listening, serving, and stopping without dropping what is under way.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use axum::Router;
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long requests that are under way may go on once the process was told to stop.
+const DRAIN: Duration = Duration::from_secs(8);
+/// A client that has not sent its whole request head by then is cut off.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest request head, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// Tells everything to stop, and waits for it.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    pub token: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Shutdown {
+    /// Runs `work` every `period` until the process stops.
+    pub fn every<F, W>(&self, period: Duration, mut work: W)
+    where
+        W: FnMut() -> F + Send + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let token = self.token.clone();
+        self.tasks.spawn(async move {
+            while token.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+                work().await;
+            }
+        });
+    }
+}
+
+/// Binds an address now, so that "already in use" is said before anything else starts.
+///
+/// # Errors
+/// The system's, with the address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let explain = |error: io::Error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AddrInUse => "another program is using this address".to_owned(),
+            io::ErrorKind::PermissionDenied => "this user may not use this address".to_owned(),
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {reason}"))
+    };
+    let listener = TcpListener::bind(address).map_err(explain)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves `router` on every listener until `shutdown`, then drains.
+///
+/// # Errors
+/// When a listener cannot be handed to the runtime.
+pub fn serve(listeners: Vec<TcpListener>, router: &Router, shutdown: &Shutdown) -> io::Result<()> {
+    for listener in listeners {
+        let handle = Handle::new();
+        let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
+        server
+            .http_builder()
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(MAX_HEAD);
+        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let token = shutdown.token.clone();
+        shutdown.tasks.spawn(async move {
+            tokio::pin! { let serving = server.serve(service); }
+            let ended = tokio::select! {
+                ended = &mut serving => ended,
+                () = token.cancelled() => {
+                    handle.graceful_shutdown(Some(DRAIN));
+                    serving.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::error!(%error, "a listener ended");
+            }
+        });
+    }
+    Ok(())
+}
