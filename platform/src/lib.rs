@@ -2,6 +2,7 @@
 //! logs, pages' safety (cookies, CSP, forms), secrets, test databases. Knows nothing of OAuth.
 
 pub mod address;
+pub mod assets;
 pub mod clock;
 pub mod config;
 pub mod db;
