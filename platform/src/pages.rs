@@ -4,7 +4,7 @@
 //! A form's token is an HMAC-like digest of the browser's random cookie: another site can make a browser
 //! post, but knows neither. The cookie holds no identity and survives log-in and log-out.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     body::Body,
@@ -29,18 +29,27 @@ pub const FORM_TOKEN: &str = "form_token";
 #[derive(Clone, Debug)]
 pub struct Site(Arc<SiteParts>);
 
-#[derive(Debug)]
 struct SiteParts {
     origin: String,
     name: &'static str,
-    error_page: fn(&ErrorPage) -> String,
+    error_page: Box<dyn Fn(&ErrorPage) -> String + Send + Sync>,
+}
+
+impl fmt::Debug for SiteParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("origin", &self.origin).field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Site {
     /// `origin` is the public one (`https://id.example`), `name` prefixes the cookies.
     #[must_use]
-    pub fn new(origin: String, name: &'static str, error_page: fn(&ErrorPage) -> String) -> Self {
-        Self(Arc::new(SiteParts { origin, name, error_page }))
+    pub fn new(
+        origin: String,
+        name: &'static str,
+        error_page: impl Fn(&ErrorPage) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(SiteParts { origin, name, error_page: Box::new(error_page) }))
     }
 
     #[must_use]
@@ -142,6 +151,10 @@ pub async fn layer(State(site): State<Site>, mut request: Request, next: Next) -
         let policy = policy(&page.nonce, target.map_or("", |FormTarget(target)| target));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    // Redirects too: what is bound to this browser (a log-in that begins with one) must find it again.
+    if is_html(&response) || response.status().is_redirection() {
+        let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         if fresh {
             headers.append(header::SET_COOKIE, site.set_cookie("browser", &browser, Some(365 * 86400)));
