@@ -1,1 +1,183 @@
+//! The identity provider: an OpenID provider and OAuth 2 authorization server, with its pages for people.
 
+mod account;
+pub mod admin;
+mod clients;
+pub mod config;
+mod email;
+mod error;
+pub mod keys;
+mod oauth2;
+mod oidc;
+mod password;
+pub mod store;
+
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use platform::{
+    clock::Clock,
+    db::{Db, OpenError},
+    http::Observed,
+    pages::{self, Site},
+    secret,
+    server::Shutdown,
+};
+
+pub use config::Config;
+use clients::Clients;
+use keys::KeyRing;
+use store::grants::Moment;
+
+/// How often the key directory is looked at for keys that were added or removed.
+const KEYS_RELOAD: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// What every handler is given. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub db: Db,
+    pub keys: KeyRing,
+    pub clients: Clients,
+    pub passwords: password::Pool,
+    pub site: Site,
+    secrets: Secrets,
+    documents: oidc::discovery::Documents,
+}
+
+/// Keys derived from the ring's master secret, each for one purpose.
+struct Secrets {
+    /// Derives the successor of a refresh token.
+    refresh: [u8; 32],
+    /// Authenticates the cookie of a browser that an account was used in.
+    device: [u8; 32],
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("issuer", &self.config.issuer).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// The clock, and the idle limit of sessions at this moment.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let now = self.clock.now();
+        Moment { now, seen_after: now - config::seconds(self.config.sessions.idle) }
+    }
+}
+
+/// Why the identity provider cannot start: one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("idp: {0}")]
+    Database(#[from] OpenError),
+    #[error("idp: cannot store the declared clients: {0}")]
+    Clients(#[from] store::Error),
+    #[error("idp: {0}")]
+    Keys(#[from] keys::OpenError),
+    #[error("idp: {0}")]
+    Passwords(String),
+    #[error("idp: cannot declare the client {0}: {1}")]
+    Client(String, String),
+}
+
+/// Opens the database and the key ring, and starts what runs in the background.
+pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<Router, StartError> {
+    let now = clock.now();
+    let db = Db::open(&config.database_url, &store::MIGRATIONS).await?;
+    let keys = KeyRing::open(&config.keys_dir, now)?;
+    let master = keys::master_secret(&config.keys_dir)?;
+    admin::clients::declare(&db, &config.clients, now).await?;
+
+    let app = App(Arc::new(Parts {
+        clients: Clients::new(db.clone()),
+        passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
+        site: Site::new(config.issuer.clone(), "idp", account::error_page),
+        secrets: Secrets {
+            refresh: secret::derive(&master, "refresh token successor"),
+            device: secret::derive(&master, "known device"),
+        },
+        documents: oidc::discovery::Documents::of(&config),
+        keys,
+        db,
+        clock,
+        config,
+    }));
+
+    let reloading = app.clone();
+    shutdown.every(KEYS_RELOAD, move || {
+        let app = reloading.clone();
+        async move {
+            if let Err(error) = app.keys.reload(app.clock.now()) {
+                tracing::error!(%error, "the key ring could not be read again; the known keys go on");
+            }
+        }
+    });
+    let sweeping = app.clone();
+    shutdown.every(SWEEP, move || {
+        let app = sweeping.clone();
+        async move {
+            match store::sweep(&app.db, app.clock.now()).await {
+                Ok(rows) => tracing::debug!(rows, "swept what has expired"),
+                Err(error) => tracing::error!(%error, "could not sweep what has expired"),
+            }
+        }
+    });
+    Ok(router(app))
+}
+
+/// The secret of the client that `latchkey` registers for its own web UI, so that nobody has to write one down.
+pub fn web_client_secret(config: &Config) -> Result<secret::SecretString, StartError> {
+    let master = keys::master_secret(&config.keys_dir)?;
+    let derived = secret::derive(&master, "web client secret");
+    Ok(format!("lks_{}", base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, derived)).into())
+}
+
+fn router(app: App) -> Router {
+    let machines = Router::new()
+        .route("/.well-known/openid-configuration", get(oidc::discovery::openid_configuration))
+        .route("/.well-known/oauth-authorization-server", get(oidc::discovery::authorization_server))
+        .route("/jwks", get(oidc::jwks::get))
+        .route("/token", post(oauth2::token::post))
+        .route("/revoke", post(oauth2::revoke::post))
+        .route("/introspect", post(oauth2::introspect::post))
+        .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post));
+    let people = Router::new()
+        .route("/", get(account::home::get))
+        .route("/authorize", get(oauth2::authorize::get).post(oauth2::authorize::post))
+        .route("/authorize/resume", get(oauth2::authorize::resume))
+        .route("/authorize/cancel", post(oauth2::authorize::cancel))
+        .route("/login", get(account::sign_in::get).post(account::sign_in::post))
+        .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
+        .route("/signup/strength", post(account::sign_up::strength))
+        .route("/consent", get(account::consent::get).post(account::consent::post))
+        .route("/account", get(account::home::get))
+        .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
+        .route("/logout/confirm", post(oidc::logout::confirm))
+        .route("/static/{hash}/{name}", get(account::assets::get))
+        .fallback(account::not_found)
+        .layer(middleware::from_fn_with_state(app.site.clone(), pages::layer));
+    let observed = Observed {
+        service: "idp",
+        https: app.site.https(),
+        trusted_proxies: app.config.trusted_proxies.clone().into(),
+    };
+    let db = app.db.clone();
+    platform::http::finish(machines.merge(people).with_state(app), observed, db)
+}

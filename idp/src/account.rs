@@ -1,0 +1,13 @@
+//! The pages for people.
+
+pub mod assets;
+pub mod consent;
+pub mod home;
+pub mod session;
+pub mod sign_in;
+pub mod sign_up;
+mod throttle;
+
+mod pages;
+
+pub use pages::{FormPost, LoggedOut, LogoutConfirm, error_page, not_found};

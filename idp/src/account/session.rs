@@ -1,0 +1,52 @@
+//! Who is logged in, in this browser.
+
+use axum::http::{HeaderMap, HeaderValue};
+use chrono::TimeDelta;
+use platform::secret::{self, ExposeSecret, SecretHash};
+
+use crate::{
+    App, config,
+    store::{self, Tx, UserId, sessions, sessions::Session},
+};
+
+/// The cookie's purpose.
+pub const COOKIE: &str = "session";
+const PREFIX: &str = "lkb_";
+/// A session's last use is written down at most this often.
+const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(5);
+
+/// The session of this browser, if it has one that is alive.
+pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, store::Error> {
+    let Some(token) = app.site.cookie(headers, COOKIE).filter(|token| token.starts_with(PREFIX)) else {
+        return Ok(None);
+    };
+    let moment = app.moment();
+    let mut conn = app.db.read().await?;
+    let session = sessions::find_live(&mut conn, &SecretHash::of(&token), moment.now, moment.seen_after).await?;
+    drop(conn);
+    if let Some(session) = &session
+        && session.last_seen_at + TOUCH_EVERY < moment.now
+    {
+        let mut tx = app.db.write().await?;
+        sessions::touch(&mut tx, session.id, moment.now).await?;
+        tx.commit().await?;
+    }
+    Ok(session)
+}
+
+/// Starts a session after the person has proved who they are; ends the one that `headers` name. Always
+/// under a new id: one that an attacker knew before log-in is worth nothing after it. Returns the cookie.
+pub async fn start(app: &App, tx: &mut Tx, user: UserId, headers: &HeaderMap) -> Result<HeaderValue, store::Error> {
+    let now = app.clock.now();
+    if let Some(old) = app.site.cookie(headers, COOKIE) {
+        let moment = app.moment();
+        if let Some(old) = sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await? {
+            sessions::end(tx, old.id, now).await?;
+        }
+    }
+    let token = secret::generate(PREFIX);
+    let lifetime = app.config.sessions.lifetime;
+    let expires_at = now + config::seconds(lifetime);
+    sessions::insert(tx, user, &SecretHash::of(token.expose_secret()), now, expires_at).await?;
+    Ok(app.site.set_cookie(COOKIE, token.expose_secret(), Some(lifetime.into())))
+}

@@ -1,0 +1,246 @@
+//! What an operator can set, with what holds when nothing is set. Durations are in seconds.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use platform::config::{Mistakes, check_public_url, loopback};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::{admin, oauth2::redirect_uri};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The issuer identifier: the public origin, without a path.
+    pub issuer: String,
+    pub listen: Vec<SocketAddr>,
+    /// `sqlite:<path>` or `postgres://…`
+    pub database_url: String,
+    pub keys_dir: PathBuf,
+    /// The place's name, on every page.
+    pub name: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether anybody may make an account.
+    pub sign_up: bool,
+    pub tokens: Tokens,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    pub throttle: Throttle,
+    pub clients: Vec<ClientConfig>,
+    /// APIs that access tokens may be asked for (RFC 8707).
+    pub resources: Vec<Resource>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            issuer: "http://localhost:9000".to_owned(),
+            listen: loopback(9000),
+            database_url: "sqlite:data/idp.db".to_owned(),
+            keys_dir: "keys".into(),
+            name: "Latchkey".to_owned(),
+            trusted_proxies: Vec::new(),
+            sign_up: true,
+            tokens: Tokens::default(),
+            sessions: Sessions::default(),
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            clients: Vec::new(),
+            resources: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tokens {
+    pub access_token_lifetime: u32,
+    pub id_token_lifetime: u32,
+    pub code_lifetime: u32,
+    /// How long a refresh token may lie unused.
+    pub refresh_token_idle: u32,
+    /// How long refreshing can go on in all.
+    pub refresh_token_lifetime: u32,
+    /// How long a refresh token that was used may come back, for the same successor.
+    pub refresh_token_grace: u32,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            access_token_lifetime: 15 * 60,
+            id_token_lifetime: 60 * 60,
+            code_lifetime: 60,
+            refresh_token_idle: 30 * 86400,
+            refresh_token_lifetime: 90 * 86400,
+            refresh_token_grace: 30,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// How long a session may lie unused.
+    pub idle: u32,
+    /// How long a session lasts in all.
+    pub lifetime: u32,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { idle: 7 * 86400, lifetime: 30 * 86400 }
+    }
+}
+
+/// Argon2id's cost, and how much of it may happen at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passwords {
+    /// KiB a hash.
+    pub memory: u32,
+    pub iterations: u32,
+    pub parallelism: u32,
+    /// Threads that hash; 0: one less than there are cores, at least one.
+    pub threads: usize,
+    /// Hashes that may wait for a thread; more are refused with 503.
+    pub queue: usize,
+    /// The least zxcvbn score (0 to 4) of a new password.
+    pub min_score: u8,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { memory: 19456, iterations: 2, parallelism: 1, threads: 0, queue: 64, min_score: 2 }
+    }
+}
+
+/// How many password attempts are free before each further one has to wait longer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Throttle {
+    /// For one account from one network.
+    pub per_account_and_network: u32,
+    /// For one account from everywhere, except from browsers it was used in before.
+    pub per_account: u32,
+    /// From one network, for all accounts.
+    pub per_network: u32,
+    /// The longest wait, and how long attempts are remembered.
+    pub longest_wait: u32,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { per_account_and_network: 5, per_account: 20, per_network: 50, longest_wait: 15 * 60 }
+    }
+}
+
+/// A client, with the names of RFC 7591.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientConfig {
+    pub client_id: String,
+    /// Shown to people who are asked for consent.
+    pub name: String,
+    /// Without one the client is public.
+    pub client_secret: Option<SecretString>,
+    pub client_secret_file: Option<PathBuf>,
+    /// `client_secret_basic` (default with a secret), `client_secret_post`, `none` (default without).
+    pub token_endpoint_auth_method: Option<String>,
+    pub redirect_uris: Vec<String>,
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Default: `authorization_code` and `refresh_token`.
+    pub grant_types: Option<Vec<String>>,
+    /// All that it may ask for. Default: `openid profile email`.
+    pub scope: Option<String>,
+    /// Of its access tokens when it names no `resource`.
+    pub audience: String,
+    /// Nobody is asked for consent.
+    pub first_party: bool,
+    /// Default: for public clients. They cannot do without.
+    pub require_pkce: Option<bool>,
+}
+
+/// An API. Its identifier is the audience of tokens for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    pub identifier: String,
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+impl Config {
+    /// Adds everything that is wrong.
+    pub fn check(&self, mistakes: &mut Mistakes) {
+        check_public_url("idp.issuer", &self.issuer, mistakes);
+        if platform::config::origin(&self.issuer) != self.issuer {
+            mistakes.add("idp.issuer", "must be an origin such as https://id.example, without a path");
+        }
+        if self.listen.is_empty() {
+            mistakes.add("idp.listen", "names no address to listen on");
+        }
+        if !(self.database_url.starts_with("sqlite:") || self.database_url.starts_with("postgres")) {
+            mistakes.add("idp.database_url", "must be sqlite:<path> or postgres://…");
+        }
+        self.tokens.check(mistakes);
+        if self.sessions.idle == 0 || self.sessions.idle > self.sessions.lifetime {
+            mistakes.add("idp.sessions.idle", "must be between 1 second and idp.sessions.lifetime");
+        }
+        if let Err(reason) = crate::password::Argon2Cost::of(&self.passwords) {
+            mistakes.add("idp.passwords", reason);
+        }
+        if self.passwords.queue == 0 {
+            mistakes.add("idp.passwords.queue", "must be at least 1");
+        }
+        if self.passwords.min_score > 4 {
+            mistakes.add("idp.passwords.min_score", "is a zxcvbn score: 0 to 4");
+        }
+        for (index, resource) in self.resources.iter().enumerate() {
+            if !redirect_uri::is_resource_identifier(&resource.identifier) {
+                let key = format!("idp.resources[{index}].identifier");
+                mistakes.add(key, "must be an absolute URI without a fragment or spaces");
+            }
+        }
+        for (index, client) in self.clients.iter().enumerate() {
+            for reason in admin::clients::check(client) {
+                mistakes.add(format!("idp.clients[{index}]"), reason);
+            }
+            if self.clients.iter().take(index).any(|other| other.client_id == client.client_id) {
+                mistakes.add(format!("idp.clients[{index}].client_id"), "is used twice");
+            }
+        }
+    }
+}
+
+impl Tokens {
+    fn check(&self, mistakes: &mut Mistakes) {
+        let lifetimes = [
+            ("access_token_lifetime", self.access_token_lifetime),
+            ("id_token_lifetime", self.id_token_lifetime),
+            ("code_lifetime", self.code_lifetime),
+            ("refresh_token_idle", self.refresh_token_idle),
+            ("refresh_token_lifetime", self.refresh_token_lifetime),
+        ];
+        for (key, seconds) in lifetimes {
+            if seconds == 0 {
+                mistakes.add(format!("idp.tokens.{key}"), "must be at least 1 second");
+            }
+        }
+        if self.refresh_token_grace > 300 {
+            mistakes.add("idp.tokens.refresh_token_grace", "must be at most 300 seconds");
+        }
+        if self.code_lifetime > 600 {
+            mistakes.add("idp.tokens.code_lifetime", "must be at most 600 seconds (RFC 6749 §4.1.2)");
+        }
+    }
+}
+
+/// A number of seconds from the configuration as a span of time.
+#[must_use]
+pub fn seconds(seconds: u32) -> TimeDelta {
+    TimeDelta::seconds(seconds.into())
+}

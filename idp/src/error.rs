@@ -1,0 +1,70 @@
+//! Refusals that people read. Machines get `oauth2::error`.
+
+use axum::{
+    Extension,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use platform::pages::{FormError, Refusal};
+
+use crate::{password::Busy, store};
+
+/// A page instead of the one that was asked for. `platform::pages::layer` renders it.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The client or its redirect URI is not good: nobody may be sent anywhere (RFC 6749 §4.1.2.1).
+    #[error("not a request of a registered client: {0}")]
+    Request(&'static str),
+    /// The pending authorization request is not there any more, or belongs to another browser.
+    #[error("the pending authorization request is gone")]
+    Gone,
+    #[error("sign-up is closed")]
+    SignUpClosed,
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Form(#[from] FormError),
+    #[error("storage failed: {0}")]
+    Internal(#[from] store::Error),
+    #[error("a token could not be signed: {0}")]
+    Sign(#[from] crate::keys::InvalidToken),
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let refuse = |status, title, message| (status, Extension(Refusal { title, message })).into_response();
+        match self {
+            Self::Form(error) => error.into_response(),
+            Self::Internal(error) => {
+                tracing::error!(%error, "storage failed");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+            Self::Sign(error) => {
+                tracing::error!(%error, "a token could not be signed");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+            Self::Busy(busy) => {
+                tracing::warn!(rule = %busy, "refused a password");
+                ([(header::RETRY_AFTER, "5")], StatusCode::SERVICE_UNAVAILABLE).into_response()
+            }
+            Self::Request(rule) => {
+                tracing::info!(rule, "refused an authorization request without redirecting");
+                refuse(
+                    StatusCode::BAD_REQUEST,
+                    "This sign-in link does not work",
+                    "The app that sent you here made a request that we cannot trust. Go back to the app; if it happens again, tell its makers.",
+                )
+            }
+            Self::Gone => refuse(
+                StatusCode::BAD_REQUEST,
+                "This took too long",
+                "The sign-in that you started is not waiting here any more. Go back to the app and start again.",
+            ),
+            Self::SignUpClosed => refuse(
+                StatusCode::FORBIDDEN,
+                "Accounts are made by the administrator",
+                "You cannot sign up yourself here. Ask whoever runs this place for an account.",
+            ),
+        }
+    }
+}

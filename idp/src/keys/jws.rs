@@ -1,0 +1,60 @@
+//! JWTs signed by the ring, and JWTs that claim to be.
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::ring::Snapshot;
+
+/// A token of ours whose signature, type and issuer were checked.
+#[derive(Debug)]
+pub struct Verified<T> {
+    pub claims: T,
+}
+
+/// Not a token of ours: forged, foreign, of another type, expired, or not a JWT.
+#[derive(Debug, thiserror::Error)]
+#[error("not a token of ours: {0}")]
+pub struct InvalidToken(pub &'static str);
+
+impl Snapshot {
+    /// Signs `claims` with the active key. `typ` says what kind of token it is (RFC 8725 §3.11).
+    pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, InvalidToken> {
+        let mut header = Header::new(Algorithm::RS256);
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(self.active.kid.clone());
+        encode(&header, claims, &self.active.encoding).map_err(|_| InvalidToken("it could not be signed"))
+    }
+
+    /// Checks signature, `typ` and `iss`; `exp` too when `now` is given (an `id_token_hint` may be old).
+    pub fn verify<T: DeserializeOwned + Clone>(
+        &self,
+        token: &str,
+        typ: &[&str],
+        issuer: &str,
+        now: Option<DateTime<Utc>>,
+    ) -> Result<Verified<T>, InvalidToken> {
+        let header = decode_header(token).map_err(|_| InvalidToken("it is not a JWT"))?;
+        if !header.typ.as_deref().is_some_and(|have| typ.iter().any(|want| have.eq_ignore_ascii_case(want))) {
+            return Err(InvalidToken("its typ is another"));
+        }
+        let kid = header.kid.as_deref().ok_or(InvalidToken("it names no key"))?;
+        let key = self.find(kid).ok_or(InvalidToken("its key is not in the ring"))?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_required_spec_claims(&["iss", "exp"]);
+        validation.validate_exp = false; // by our clock, below
+        validation.validate_aud = false; // the callers know which they want
+        let verified = decode::<serde_json::Value>(token, &key.decoding, &validation)
+            .map_err(|_| InvalidToken("its signature or issuer is not ours"))?;
+        if let Some(now) = now {
+            let expires = verified.claims.get("exp").and_then(serde_json::Value::as_i64);
+            if expires.is_none_or(|expires| expires <= now.timestamp()) {
+                return Err(InvalidToken("it has expired"));
+            }
+        }
+        let claims = serde_json::from_value(verified.claims)
+            .map_err(|_| InvalidToken("its claims are not those of its type"))?;
+        Ok(Verified { claims })
+    }
+}

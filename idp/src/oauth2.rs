@@ -1,0 +1,14 @@
+//! OAuth 2.0: RFC 6749 and what has grown around it. `oxide_auth` is named only in here.
+
+pub mod access_token;
+pub mod authorize;
+pub mod client_auth;
+pub mod error;
+pub mod introspect;
+mod machine;
+pub mod parameters;
+pub mod pending;
+pub mod redirect_uri;
+pub mod revoke;
+pub mod scope;
+pub mod token;

@@ -1,0 +1,26 @@
+//! One module per table; the only place with SQL. Knows no HTTP.
+
+pub mod authorization_codes;
+pub mod authorization_requests;
+pub mod clients;
+pub mod consents;
+pub mod grants;
+pub mod ids;
+pub mod refresh_tokens;
+pub mod revoked_access_tokens;
+pub mod sessions;
+mod sweep;
+pub mod throttles;
+pub mod users;
+
+use platform::db::Migrations;
+
+pub use ids::{ClientId, GrantId, SessionId, UserId, Words};
+pub use platform::db::{Conn, Error, Tx};
+pub use sweep::sweep;
+
+/// The tables of the identity provider.
+pub static MIGRATIONS: Migrations = Migrations {
+    sqlite: sqlx::migrate!("../migrations/idp/sqlite"),
+    postgres: sqlx::migrate!("../migrations/idp/postgres"),
+};

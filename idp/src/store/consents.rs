@@ -1,0 +1,40 @@
+//! What a person remembers to have allowed a client.
+
+use chrono::{DateTime, Utc};
+use platform::on_conn;
+
+use super::{ClientId, Conn, Error, Tx, UserId};
+
+/// The scopes that were consented to, space-separated.
+pub async fn find_scope(conn: &mut Conn, user_id: UserId, client_id: &ClientId) -> Result<Option<String>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_scalar("SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2")
+            .bind(user_id)
+            .bind(client_id)
+            .fetch_optional(conn)
+            .await
+    })
+}
+
+/// Remembers a decision; `scope` holds what was remembered before, too.
+pub async fn put(
+    tx: &mut Tx,
+    user_id: UserId,
+    client_id: &ClientId,
+    scope: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at",
+        )
+        .bind(user_id)
+        .bind(client_id)
+        .bind(scope)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop)
+    })
+}

@@ -1,0 +1,91 @@
+//! One row per authorization: what a code, its refresh tokens and its access tokens come from.
+
+use chrono::{DateTime, Utc};
+use platform::on_conn;
+
+use super::{ClientId, Conn, Error, GrantId, SessionId, Tx, UserId};
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Grant {
+    pub id: GrantId,
+    pub client_id: ClientId,
+    pub user_id: UserId,
+    pub session_id: SessionId,
+    /// Outlives the session: `offline_access` was granted.
+    pub offline: bool,
+    pub scope: String,
+    /// Space-separated; may be empty.
+    pub audience: String,
+    pub auth_time: DateTime<Utc>,
+    /// However often it is refreshed.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The clock, and since when a session must have been seen not to be idle: what liveness is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub now: DateTime<Utc>,
+    pub seen_after: DateTime<Utc>,
+}
+
+pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "INSERT INTO grants (id, client_id, user_id, session_id, offline, scope, audience, auth_time, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(grant.id)
+        .bind(&grant.client_id)
+        .bind(grant.user_id)
+        .bind(grant.session_id)
+        .bind(grant.offline)
+        .bind(&grant.scope)
+        .bind(&grant.audience)
+        .bind(grant.auth_time)
+        .bind(now)
+        .bind(grant.expires_at)
+        .execute(conn)
+        .await
+        .map(drop)
+    })
+}
+
+/// A grant whose user, client and session are alive and which was not revoked.
+pub async fn find_live(conn: &mut Conn, id: GrantId, moment: Moment) -> Result<Option<Grant>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT id, client_id, user_id, session_id, offline, scope, audience, auth_time, expires_at
+             FROM live_grants
+             WHERE id = $1 AND expires_at > $2
+               AND (offline OR (session_expires_at > $2 AND session_seen_at > $3))",
+        )
+        .bind(id)
+        .bind(moment.now)
+        .bind(moment.seen_after)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+pub async fn revoke(tx: &mut Tx, id: GrantId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Revokes all that a person granted, offline or not.
+pub async fn revoke_all(tx: &mut Tx, user_id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE grants SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
+            .bind(user_id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}

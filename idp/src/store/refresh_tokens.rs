@@ -1,0 +1,110 @@
+//! Refresh tokens with idempotent rotation: a token presented again within the grace window yields the
+//! same successor; after it, the whole family ends (RFC 9700 §4.14).
+
+use chrono::{DateTime, Utc};
+use platform::{on_conn, secret::SecretHash};
+
+use super::{
+    ClientId, Conn, Error, GrantId, Tx,
+    grants::{Grant, Moment, find_live},
+};
+
+#[derive(Debug)]
+pub struct Presented<'a> {
+    pub token: &'a SecretHash,
+    pub client_id: &'a ClientId,
+    /// Tokens that were rotated before this may not come back.
+    pub grace_from: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+pub enum Rotation {
+    Granted(Box<Grant>),
+    /// It was rotated longer ago than the grace window: somebody has a copy.
+    Replayed(GrantId),
+    Refused,
+}
+
+/// Stores a token. A successor that is there already stays as it is: a retry derives the same one.
+pub async fn insert(
+    tx: &mut Tx,
+    token: &SecretHash,
+    grant_id: GrantId,
+    client_id: &ClientId,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "INSERT INTO refresh_tokens (token_hash, grant_id, client_id, expires_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (token_hash) DO NOTHING",
+        )
+        .bind(token)
+        .bind(grant_id)
+        .bind(client_id)
+        .bind(expires_at)
+        .execute(conn)
+        .await
+        .map(drop)
+    })
+}
+
+/// The grant that a token belongs to, whether or not it is still good: for revocation and introspection.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RefreshToken {
+    pub grant_id: GrantId,
+    pub client_id: ClientId,
+    pub expires_at: DateTime<Utc>,
+    pub rotated_at: Option<DateTime<Utc>>,
+}
+
+pub async fn find(conn: &mut Conn, token: &SecretHash) -> Result<Option<RefreshToken>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT grant_id, client_id, expires_at, rotated_at FROM refresh_tokens WHERE token_hash = $1",
+        )
+        .bind(token)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+/// Marks a token as rotated. Every condition is in the `WHERE`; concurrent callers inside the window are
+/// all granted, and all derive the same successor.
+pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Result<Rotation, Error> {
+    let granted: Option<GrantId> = on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE refresh_tokens SET rotated_at = COALESCE(rotated_at, $3)
+             WHERE token_hash = $1 AND client_id = $2 AND expires_at > $3
+               AND (rotated_at IS NULL OR rotated_at > $4)
+               AND EXISTS (
+                   SELECT 1 FROM live_grants
+                   WHERE live_grants.id = grant_id AND live_grants.expires_at > $3
+                     AND (offline OR (session_expires_at > $3 AND session_seen_at > $5)))
+             RETURNING grant_id",
+        )
+        .bind(presented.token)
+        .bind(presented.client_id)
+        .bind(moment.now)
+        .bind(presented.grace_from)
+        .bind(moment.seen_after)
+        .fetch_optional(conn)
+        .await
+    })?;
+    if let Some(id) = granted
+        && let Some(grant) = find_live(tx, id, moment).await?
+    {
+        return Ok(Rotation::Granted(Box::new(grant)));
+    }
+    // Explains, does not decide.
+    let replayed: Option<GrantId> = on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "SELECT grant_id FROM refresh_tokens WHERE token_hash = $1 AND client_id = $2 AND rotated_at <= $3",
+        )
+        .bind(presented.token)
+        .bind(presented.client_id)
+        .bind(presented.grace_from)
+        .fetch_optional(conn)
+        .await
+    })?;
+    Ok(replayed.map_or(Rotation::Refused, Rotation::Replayed))
+}

@@ -1,0 +1,98 @@
+//! Log-ins: the row is the truth, the cookie only names it.
+
+use chrono::{DateTime, Utc};
+use platform::{on_conn, secret::SecretHash};
+
+use super::{Conn, Error, SessionId, Tx, UserId};
+
+/// A session that is alive, with the person it belongs to.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// When the person last proved who they are.
+    pub auth_time: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
+    pub email: String,
+    pub name: String,
+}
+
+/// The session that a cookie names, unless it or its owner has ended. `seen_after`: the idle limit.
+pub async fn find_live(
+    conn: &mut Conn,
+    token: &SecretHash,
+    now: DateTime<Utc>,
+    seen_after: DateTime<Utc>,
+) -> Result<Option<Session>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT sessions.id, user_id, auth_time, last_seen_at, email, name
+             FROM sessions JOIN users ON users.id = user_id
+             WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3
+               AND disabled_at IS NULL",
+        )
+        .bind(token)
+        .bind(now)
+        .bind(seen_after)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+pub async fn insert(
+    tx: &mut Tx,
+    user_id: UserId,
+    token: &SecretHash,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<SessionId, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "INSERT INTO sessions (id, token_hash, user_id, auth_time, created_at, last_seen_at, expires_at)
+             VALUES ($1, $2, $3, $4, $4, $4, $5)
+             RETURNING id",
+        )
+        .bind(SessionId::new())
+        .bind(token)
+        .bind(user_id)
+        .bind(now)
+        .bind(expires_at)
+        .fetch_one(conn)
+        .await
+    })
+}
+
+pub async fn touch(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2")
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Ends a session; what is bound to it ends with it (`live_grants`).
+pub async fn end(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Ends every session of a person.
+pub async fn end_all(tx: &mut Tx, user_id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
+            .bind(user_id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}

@@ -1,0 +1,44 @@
+//! Removes what has expired, in small batches, so that no one waits long behind it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use platform::{db::Db, on_conn};
+
+use super::Error;
+
+/// Rows removed in one transaction.
+const BATCH: u64 = 500;
+
+/// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
+const STATEMENTS: [&str; 6] = [
+    "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT 500)",
+    "DELETE FROM sessions WHERE id IN (
+         SELECT id FROM sessions WHERE expires_at <= $1
+         AND NOT EXISTS (SELECT 1 FROM grants WHERE session_id = sessions.id) LIMIT 500)",
+    "DELETE FROM refresh_tokens WHERE token_hash IN (
+         SELECT token_hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT 500)",
+    "DELETE FROM revoked_access_tokens WHERE jti IN (
+         SELECT jti FROM revoked_access_tokens WHERE expires_at <= $1 LIMIT 500)",
+    "DELETE FROM authorization_requests WHERE handle_hash IN (
+         SELECT handle_hash FROM authorization_requests WHERE expires_at <= $1 LIMIT 500)",
+    "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT 500)",
+];
+
+/// Removes everything that expired more than an hour before `now`; returns how many rows.
+pub async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
+    let before = now - TimeDelta::hours(1);
+    let mut removed = 0;
+    for statement in STATEMENTS {
+        loop {
+            let mut tx = db.write().await?;
+            let rows = on_conn!(&mut tx, |conn| {
+                sqlx::query(statement).bind(before).execute(conn).await.map(|done| done.rows_affected())
+            })?;
+            tx.commit().await?;
+            removed += rows;
+            if rows < BATCH {
+                break;
+            }
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,144 @@
+//! People. `email` is as typed, `email_normalized` is what is unique and looked up.
+
+use chrono::{DateTime, Utc};
+use platform::on_conn;
+
+use super::{Conn, Error, Tx, UserId};
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct User {
+    pub id: UserId,
+    pub email: String,
+    pub email_verified: bool,
+    pub name: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+/// What log-in compares with.
+#[derive(Clone, sqlx::FromRow)]
+pub struct Credentials {
+    pub id: UserId,
+    /// PHC string.
+    pub password_hash: String,
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT id, email, email_verified, name, created_at, updated_at, disabled_at
+             FROM users WHERE id = $1",
+        )
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+pub async fn find_by_email(conn: &mut Conn, email_normalized: &str) -> Result<Option<User>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT id, email, email_verified, name, created_at, updated_at, disabled_at
+             FROM users WHERE email_normalized = $1",
+        )
+        .bind(email_normalized)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+pub async fn find_credentials(conn: &mut Conn, email_normalized: &str) -> Result<Option<Credentials>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as("SELECT id, password_hash, disabled_at FROM users WHERE email_normalized = $1")
+            .bind(email_normalized)
+            .fetch_optional(conn)
+            .await
+    })
+}
+
+/// Everybody, oldest first, after `after`: for operators.
+pub async fn list(conn: &mut Conn, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT id, email, email_verified, name, created_at, updated_at, disabled_at
+             FROM users WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await
+    })
+}
+
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    pub email: &'a str,
+    pub email_normalized: &'a str,
+    pub name: &'a str,
+    pub password_hash: &'a str,
+}
+
+/// `None` when somebody has this address already.
+pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Result<Option<UserId>, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "INSERT INTO users (id, email, email_normalized, email_verified, name, password_hash, created_at, updated_at)
+             VALUES ($1, $2, $3, FALSE, $4, $5, $6, $6)
+             ON CONFLICT (email_normalized) DO NOTHING
+             RETURNING id",
+        )
+        .bind(UserId::new())
+        .bind(user.email)
+        .bind(user.email_normalized)
+        .bind(user.name)
+        .bind(user.password_hash)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+pub async fn set_password(tx: &mut Tx, id: UserId, password_hash: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1")
+            .bind(id)
+            .bind(password_hash)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Replaces a hash by one with today's parameters, unless the password was changed meanwhile.
+pub async fn rehash_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+            .bind(id)
+            .bind(old)
+            .bind(new)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// `disabled_at`: since when nothing is issued to them any more; `None` to let them in again. `false`: no such user.
+pub async fn set_disabled(tx: &mut Tx, id: UserId, disabled_at: Option<DateTime<Utc>>) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
+            .bind(id)
+            .bind(disabled_at)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+    })
+}
