@@ -1,8 +1,12 @@
 //! What configuration is made of: mistakes that are collected, not thrown, and the types that settings share.
 
+mod settings;
+
 use std::{fmt, net::SocketAddr};
 
 use url::Url;
+
+pub use settings::{Settings, Variables};
 
 /// One thing that is wrong with the configuration: where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,17 @@ pub struct Mistakes(pub Vec<Mistake>);
 impl Mistakes {
     pub fn add(&mut self, key: impl Into<String>, message: impl Into<String>) {
         self.0.push(Mistake { key: key.into(), message: message.into() });
+    }
+}
+
+/// One line each.
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{mistake}")?;
+        }
+        Ok(())
     }
 }
 

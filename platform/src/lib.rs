@@ -12,11 +12,5 @@ pub mod secret;
 pub mod server;
 pub mod telemetry;
 #[cfg(feature = "testing")]
-#[expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "test support fails loudly"
-)]
+#[expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "test support fails loudly")]
 pub mod testing;

@@ -1,8 +1,10 @@
 //! For tests only: each test on SQLite and on PostgreSQL, on a database of its own.
 
+mod browser;
 mod postgres;
 mod server;
 
+pub use browser::{Browser, Options, browser};
 pub use server::{TestServer, serve};
 
 /// A database of one test's own. Its service migrates it, as it would in production.
