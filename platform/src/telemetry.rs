@@ -4,6 +4,14 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
+/// Whether a filter can be read.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+}
+
 /// Starts logging. `filter` as in `RUST_LOG` (`info`, `info,idp=debug`).
 ///
 /// # Errors

@@ -118,7 +118,7 @@ impl Settings {
             if let Some(source) = self.source(&error.path) {
                 message = format!("{message} (in {source})");
             }
-            mistakes.add(error.path.join("."), message);
+            mistakes.add(written(&error.path), message);
             if !take_away(&mut values, &error.path) {
                 return T::default();
             }
@@ -185,6 +185,19 @@ fn nested(key: &str, value: Value) -> Dict {
     nest(key, value).into_dict().unwrap_or_default()
 }
 
+/// `idp.clients[0].name`
+fn written(path: &[String]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step.parse::<usize>() {
+            Ok(index) => text.push_str(&format!("[{index}]")),
+            Err(_) if text.is_empty() => text.push_str(step),
+            Err(_) => text.push_str(&format!(".{step}")),
+        }
+    }
+    text
+}
+
 fn variable_name(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", key.replace('.', "__").to_ascii_uppercase())
 }
@@ -218,7 +231,7 @@ fn take_away(values: &mut Value, path: &[String]) -> bool {
 fn describe(kind: &Kind, path: &[String]) -> String {
     match kind {
         Kind::UnknownField(name, known) => {
-            let section = path.get(..path.len().saturating_sub(1)).unwrap_or_default().join(".");
+            let section = written(path.get(..path.len().saturating_sub(1)).unwrap_or_default());
             let full =
                 |key: &str| if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
             match nearest(name, known) {

@@ -112,9 +112,9 @@ fn every_mistake_is_reported_and_what_is_right_is_kept() {
         [
             "T_LOG_FILTER: two underscores stand between section and key: T_LOG__FILTER",
             "door.isuer: there is no such key; did you mean door.issuer?",
-            "door.keys.1.ids: there is no such key; did you mean door.keys.1.id?",
-            "door.keys.1: id is missing",
-            "door.listen.0: invalid socket address syntax",
+            "door.keys[1].ids: there is no such key; did you mean door.keys[1].id?",
+            "door.keys[1]: id is missing",
+            "door.listen[0]: invalid socket address syntax",
             "door.secret: must be a text, not a number",
             "door.width: must be a whole number, not a text (in T_DOOR__WIDTH)",
             "dor: there is no such key; did you mean door?",
