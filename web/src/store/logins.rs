@@ -1,0 +1,74 @@
+//! Log-ins that are under way at the identity provider.
+
+use chrono::{DateTime, Utc};
+use platform::{
+    db::{Error, Tx, on_conn},
+    secret::SecretHash,
+};
+
+/// What the callback needs to finish a log-in.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Login {
+    pub(crate) nonce: String,
+    pub(crate) code_verifier: String,
+    /// A local path.
+    pub(crate) return_to: String,
+}
+
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    state: &SecretHash,
+    browser: &SecretHash,
+    login: &Login,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "INSERT INTO logins (state_hash, browser, nonce, code_verifier, return_to, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(state)
+        .bind(browser)
+        .bind(&login.nonce)
+        .bind(&login.code_verifier)
+        .bind(&login.return_to)
+        .bind(expires_at)
+        .execute(conn)
+        .await
+        .map(drop)
+    })
+}
+
+/// Spends a log-in: whoever presents its state first, in the browser that began it, gets it; once.
+pub(crate) async fn redeem(
+    tx: &mut Tx,
+    state: &SecretHash,
+    browser: &SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Login>, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query_as(
+            "DELETE FROM logins WHERE state_hash = $1 AND browser = $2 AND expires_at > $3
+             RETURNING nonce, code_verifier, return_to",
+        )
+        .bind(state)
+        .bind(browser)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+/// Deletes what nobody can finish any more.
+pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "DELETE FROM logins WHERE state_hash IN
+             (SELECT state_hash FROM logins WHERE expires_at <= $1 LIMIT 500)",
+        )
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected())
+    })
+}

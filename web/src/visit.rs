@@ -1,0 +1,77 @@
+//! Who is visiting, and the way to log in for those who must.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use platform::pages::Page;
+use url::form_urlencoded::byte_serialize;
+
+use crate::{
+    App,
+    error::{LoginNeeded, PageError},
+    session::{self, Session},
+    toast::Toast,
+};
+
+/// A visit, by somebody who is logged in or not.
+pub(crate) struct Visit {
+    pub(crate) page: Page,
+    pub(crate) toast: Option<Toast>,
+    pub(crate) session: Option<Session>,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let page = Page::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
+        let toast = Toast::waiting(app, &parts.headers);
+        let session = Session::find(app, &parts.headers).await;
+        Ok(Self { page, toast, session: session.map_err(|error| PageError::from(error).into_response())? })
+    }
+}
+
+/// A visit by somebody who is logged in. Others are sent to log in, and come back.
+pub(crate) struct Member {
+    pub(crate) page: Page,
+    pub(crate) toast: Option<Toast>,
+    pub(crate) session: Arc<Session>,
+}
+
+impl FromRequestParts<App> for Member {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let Visit { page, toast, session } = Visit::from_request_parts(parts, app).await?;
+        let session = session.ok_or_else(|| PageError::SessionEnded.into_response())?;
+        Ok(Self { page, toast, session: Arc::new(session) })
+    }
+}
+
+/// Turns "log in first" into a log-in that leads back to the page where the person was.
+pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let path = request.uri().path();
+    let place = match request.uri().path_and_query() {
+        Some(place) if asks => place.as_str().to_owned(),
+        // A form is not posted again after a log-in: back to the page that has it.
+        _ if path.ends_with("/edit") => path.to_owned(),
+        _ => "/tasks".to_owned(),
+    };
+    let response = next.run(request).await;
+    if response.extensions().get::<LoginNeeded>().is_none() {
+        return response;
+    }
+    let place: String = byte_serialize(place.as_bytes()).collect();
+    let mut response = Redirect::to(&format!("/login?return_to={place}")).into_response();
+    response.headers_mut().append(header::SET_COOKIE, session::forget(&app));
+    if !asks {
+        response.headers_mut().append(header::SET_COOKIE, Toast::SessionEnded.leave(&app));
+    }
+    response
+}
