@@ -2,7 +2,9 @@
 
 pub mod assets;
 pub mod consent;
+mod device;
 pub mod home;
+mod journey;
 pub mod session;
 pub mod sign_in;
 pub mod sign_up;

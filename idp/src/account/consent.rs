@@ -1,0 +1,100 @@
+//! Consent: what an app may do, decided by the person whose it is. All that is shown comes from the
+//! request that waits on the server; the browser only says yes or no.
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use platform::pages::{Page, Protected, render};
+use serde::Deserialize;
+
+use super::{assets, journey::with_request, session};
+use crate::{
+    App,
+    error::PageError,
+    oauth2::{
+        authorize::{self, AuthorizeError, Decision},
+        pending::Pending,
+    },
+    store::sessions::Session,
+};
+
+#[derive(Deserialize)]
+pub struct Parameters {
+    request: String,
+}
+
+#[derive(Deserialize)]
+pub struct Form {
+    request: String,
+    decision: Answer,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Allow,
+    Deny,
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct Consent<'a> {
+    place: &'a str,
+    page: &'a Page,
+    session: &'a Session,
+    pending: &'a Pending,
+    not_you: String,
+}
+
+/// `GET /consent?request=<handle>`
+pub async fn get(
+    State(app): State<App>,
+    page: Page,
+    headers: HeaderMap,
+    Query(Parameters { request }): Query<Parameters>,
+) -> Result<Response, PageError> {
+    let pending = Pending::find(&app, &request, &page).await?;
+    let not_you = with_request("/login", &request);
+    let Some(session) = session::current(&app, &headers).await? else {
+        return Ok(Redirect::to(&not_you).into_response());
+    };
+    let consent =
+        Consent { place: &app.config.name, page: &page, session: &session, pending: &pending, not_you };
+    let mut response = render(consent.render());
+    response.extensions_mut().insert(pending.form_target());
+    Ok(response)
+}
+
+/// `POST /consent`
+pub async fn post(
+    State(app): State<App>,
+    page: Page,
+    headers: HeaderMap,
+    Protected(form): Protected<Form>,
+) -> Result<Response, AuthorizeError> {
+    let pending = Pending::find(&app, &form.request, &page).await?;
+    let Some(session) = session::current(&app, &headers).await? else {
+        return Ok(Redirect::to(&with_request("/login", &form.request)).into_response());
+    };
+    let decision = match form.decision {
+        Answer::Allow => Decision::Allow,
+        Answer::Deny => Decision::Deny,
+    };
+    authorize::decide(&app, pending, &session, &page, decision).await
+}
+
+/// A scope in plain words; `None` for one that we do not know.
+fn in_words(scope: &str) -> Option<&'static str> {
+    Some(match scope {
+        "openid" => "Know that it is you, by a number that only says which account it is",
+        "profile" => "See your name",
+        "email" => "See your e-mail address",
+        "offline_access" => "Keep all this while you are away, until it is taken back",
+        "tasks:read" => "See your tasks",
+        "tasks:write" => "Add, change and delete your tasks",
+        _ => return None,
+    })
+}

@@ -1,0 +1,82 @@
+//! The front door, and the account's own page.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use platform::pages::{Page, render};
+
+use super::{assets, session};
+use crate::{App, error::PageError, store::sessions::Session};
+
+#[derive(Template)]
+#[template(path = "landing.html")]
+struct Landing<'a> {
+    place: &'a str,
+    sign_up: bool,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Account<'a> {
+    place: &'a str,
+    page: &'a Page,
+    session: &'a Session,
+    since: String,
+}
+
+/// `GET /`
+pub async fn landing(State(app): State<App>, headers: HeaderMap) -> Result<Response, PageError> {
+    if session::current(&app, &headers).await?.is_some() {
+        return Ok(Redirect::to("/account").into_response());
+    }
+    Ok(render(Landing { place: &app.config.name, sign_up: app.config.sign_up }.render()))
+}
+
+/// `GET /account`
+pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> Result<Response, PageError> {
+    let Some(session) = session::current(&app, &headers).await? else {
+        return Ok(Redirect::to("/login").into_response());
+    };
+    let since = ago(app.clock.now() - session.auth_time);
+    let account = Account { place: &app.config.name, page: &page, session: &session, since };
+    Ok(render(account.render()))
+}
+
+/// For `<time datetime=…>`.
+fn iso(time: &DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// For the eyes, when one asks exactly.
+fn full(time: &DateTime<Utc>) -> String {
+    time.format("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+/// `5 minutes ago`
+fn ago(past: TimeDelta) -> String {
+    let (count, unit) = match past.num_minutes() {
+        ..1 => return "just now".to_owned(),
+        minutes @ 1..60 => (minutes, "minute"),
+        _ if past.num_hours() < 24 => (past.num_hours(), "hour"),
+        _ => (past.num_days(), "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_times_are_said_as_people_say_them() {
+        let said = [(0, "just now"), (61, "1 minute ago"), (7200, "2 hours ago"), (86400 * 3, "3 days ago")];
+        for (seconds, words) in said {
+            assert_eq!(ago(TimeDelta::seconds(seconds)), words);
+        }
+    }
+}

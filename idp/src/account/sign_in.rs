@@ -1,0 +1,183 @@
+//! Log-in by address and password.
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
+};
+use platform::{
+    pages::{Page, Protected},
+    secret::{ExposeSecret, SecretString},
+};
+use serde::Deserialize;
+
+use super::{assets, device, journey::Journey, session, throttle};
+use crate::{
+    App,
+    email::Email,
+    error::PageError,
+    password::{Password, Verdict},
+    store::users,
+};
+
+#[derive(Deserialize)]
+pub struct Parameters {
+    request: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Form {
+    request: Option<String>,
+    email: String,
+    password: SecretString,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn<'a> {
+    place: &'a str,
+    page: &'a Page,
+    journey: &'a Journey,
+    sign_up: bool,
+    email: &'a str,
+    problems: Problems,
+}
+
+/// What is wrong, beside the field that it is wrong with.
+#[derive(Default)]
+struct Problems {
+    whole: Option<String>,
+    email: Option<&'static str>,
+    password: Option<&'static str>,
+}
+
+impl Problems {
+    fn any(&self) -> bool {
+        self.whole.is_some() || self.email.is_some() || self.password.is_some()
+    }
+}
+
+/// `GET /login[?request=<handle>]`
+pub async fn get(
+    State(app): State<App>,
+    page: Page,
+    headers: HeaderMap,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, PageError> {
+    let journey = Journey::find(&app, parameters.request.as_deref(), &page).await?;
+    let session = session::current(&app, &headers).await?;
+    if session.is_some() && journey.handle().is_none() {
+        return Ok(Redirect::to(&journey.destination()).into_response());
+    }
+    // Who is logged in and was sent here shall prove it again (`prompt=login`, `max_age`), or be another.
+    let email = journey.login_hint().or(session.as_ref().map(|session| session.email.as_str()));
+    Ok(show(&app, &page, &journey, StatusCode::OK, email.unwrap_or_default(), Problems::default()))
+}
+
+/// `POST /login`. Unknown, wrong, disabled: one answer, after the same work.
+pub async fn post(
+    State(app): State<App>,
+    page: Page,
+    headers: HeaderMap,
+    Protected(form): Protected<Form>,
+) -> Result<Response, PageError> {
+    let journey = Journey::find(&app, form.request.as_deref(), &page).await?;
+    let refuse = |status, problems| Ok(show(&app, &page, &journey, status, &form.email, problems));
+
+    let email = Email::parse(&form.email);
+    let problems = Problems {
+        whole: None,
+        email: match &email {
+            _ if form.email.trim().is_empty() => Some("Enter your e-mail address."),
+            None => Some("Enter an e-mail address, like name@example.com."),
+            Some(_) => None,
+        },
+        password: form.password.expose_secret().is_empty().then_some("Enter your password."),
+    };
+    let Some(email) = email.filter(|_| !problems.any()) else {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, problems);
+    };
+
+    let attempt = match throttle::log_in(&app, &headers, &email.normalized).await? {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            tracing::info!(rule = "throttle", "refused a log-in: too many attempts");
+            let whole = Some(format!("Too many attempts. Wait {wait}, then try again."));
+            let mut response =
+                refuse(StatusCode::TOO_MANY_REQUESTS, Problems { whole, ..Problems::default() });
+            if let Ok(response) = &mut response {
+                response.headers_mut().insert(header::RETRY_AFTER, wait.retry_after());
+            }
+            return response;
+        }
+    };
+    match log_in(&app, &headers, &email, &form.password, attempt).await? {
+        Some(cookies) => {
+            let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
+            Ok((AppendHeaders(cookies), Redirect::to(&journey.destination())).into_response())
+        }
+        None => {
+            let whole =
+                Some("The address or the password is not right. Check both and try again.".to_owned());
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, Problems { whole, ..Problems::default() })
+        }
+    }
+}
+
+/// Compares, and starts a session: its cookie and the device's. `None`: nobody may log in like this.
+async fn log_in(
+    app: &App,
+    headers: &HeaderMap,
+    email: &Email,
+    typed: &SecretString,
+    attempt: throttle::Attempt,
+) -> Result<Option<[HeaderValue; 2]>, PageError> {
+    let mut conn = app.db.read().await?;
+    let credentials = users::find_credentials(&mut conn, &email.normalized).await?;
+    drop(conn);
+
+    // What cannot be a password is not hashed; something else is, so that it takes as long.
+    let password = Password::presented(typed).or_else(|| Password::presented(&"-".into()));
+    let Some(password) = password else { return Ok(None) };
+    let presentable = Password::presented(typed).is_some();
+    let stored = credentials.as_ref().filter(|_| presentable).map(|known| known.password_hash.as_str());
+    let verdict = app.passwords.verify(password, stored).await?;
+    let Some(known) = credentials.filter(|_| verdict != Verdict::Wrong) else {
+        tracing::info!(rule = "password", "refused a log-in: unknown address or wrong password");
+        return Ok(None);
+    };
+
+    let mut tx = app.db.write().await?;
+    // Hashing takes a while: the person may have been disabled, or have changed the password meanwhile.
+    let current = users::find_credentials(&mut tx, &email.normalized).await?;
+    let alive = current.is_some_and(|current| {
+        current.id == known.id
+            && current.password_hash == known.password_hash
+            && current.disabled_at.is_none()
+    });
+    if !alive {
+        tracing::info!(rule = "disabled", user.id = %known.id, "refused a log-in of user {}", known.id);
+        return Ok(None);
+    }
+    if let Verdict::RightRehashed(new) = &verdict {
+        users::rehash_password(&mut tx, known.id, &known.password_hash, new).await?;
+    }
+    let cookie = session::start(app, &mut tx, known.id, headers).await?;
+    attempt.succeeded(&mut tx).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %known.id, "user {} logged in", known.id);
+    Ok(Some([cookie, device::cookie(app, headers, &email.normalized)]))
+}
+
+fn show(
+    app: &App,
+    page: &Page,
+    journey: &Journey,
+    status: StatusCode,
+    email: &str,
+    problems: Problems,
+) -> Response {
+    let (place, sign_up) = (&*app.config.name, app.config.sign_up);
+    journey.page(status, &SignIn { place, page, journey, sign_up, email, problems })
+}

@@ -1,0 +1,221 @@
+//! Making an account.
+
+use askama::Template;
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
+};
+use platform::{
+    pages::{Page, Protected},
+    secret::{ExposeSecret, SecretString},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{assets, device, journey::Journey, session, throttle};
+use crate::{
+    App,
+    email::Email,
+    error::PageError,
+    password::{self, Password},
+    store::users,
+};
+
+const MAX_NAME: usize = 100;
+
+#[derive(Deserialize)]
+pub struct Parameters {
+    request: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Form {
+    request: Option<String>,
+    name: String,
+    email: String,
+    password: SecretString,
+}
+
+#[derive(Template)]
+#[template(path = "sign_up.html")]
+struct SignUp<'a> {
+    place: &'a str,
+    page: &'a Page,
+    journey: &'a Journey,
+    name: &'a str,
+    email: &'a str,
+    problems: Problems,
+    /// Of the password that was refused.
+    strength: Option<Strength>,
+}
+
+/// What is wrong, beside the field that it is wrong with.
+#[derive(Default)]
+struct Problems {
+    whole: Option<String>,
+    name: Option<&'static str>,
+    email: Option<&'static str>,
+    /// The address cannot be used because somebody has it.
+    taken: bool,
+    password: Option<String>,
+}
+
+impl Problems {
+    fn any(&self) -> bool {
+        self.whole.is_some() || self.fields() > 0
+    }
+
+    /// How many fields are wrong.
+    fn fields(&self) -> usize {
+        usize::from(self.name.is_some())
+            + usize::from(self.email.is_some())
+            + usize::from(self.password.is_some())
+    }
+}
+
+/// How hard a password is to guess.
+#[derive(Serialize)]
+pub struct Strength {
+    /// 0 to 4.
+    score: u8,
+    label: &'static str,
+}
+
+impl Strength {
+    fn of(form: &Form) -> Self {
+        let score = password::score(&form.password, &[&form.name, &form.email]);
+        let label = match score {
+            0 => "Very weak",
+            1 => "Weak",
+            2 => "Fair",
+            3 => "Strong",
+            _ => "Very strong",
+        };
+        Self { score, label }
+    }
+}
+
+/// `GET /signup[?request=<handle>]`
+pub async fn get(
+    State(app): State<App>,
+    page: Page,
+    headers: HeaderMap,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, PageError> {
+    open(&app)?;
+    let journey = Journey::find(&app, parameters.request.as_deref(), &page).await?;
+    if journey.handle().is_none() && session::current(&app, &headers).await?.is_some() {
+        return Ok(Redirect::to(&journey.destination()).into_response());
+    }
+    let email = journey.login_hint().unwrap_or_default().to_owned();
+    let form = Form { request: None, name: String::new(), email, password: "".into() };
+    Ok(show(&app, &page, &journey, StatusCode::OK, &form, Problems::default()))
+}
+
+/// `POST /signup`
+pub async fn post(
+    State(app): State<App>,
+    page: Page,
+    headers: HeaderMap,
+    Protected(form): Protected<Form>,
+) -> Result<Response, PageError> {
+    open(&app)?;
+    let journey = Journey::find(&app, form.request.as_deref(), &page).await?;
+    let refuse = |status, problems| Ok(show(&app, &page, &journey, status, &form, problems));
+
+    let (name, email, password) = match check(&app, &form) {
+        Ok(fine) => fine,
+        Err(problems) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, problems),
+    };
+    if let Err(wait) = throttle::sign_up(&app).await? {
+        tracing::info!(rule = "throttle", "refused a sign-up: too many from one network");
+        let whole =
+            Some(format!("Too many accounts were made from your network. Wait {wait}, then try again."));
+        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, Problems { whole, ..Problems::default() });
+        if let Ok(response) = &mut response {
+            response.headers_mut().insert(header::RETRY_AFTER, wait.retry_after());
+        }
+        return response;
+    }
+
+    let password_hash = app.passwords.hash(password).await?;
+    let new = users::NewUser {
+        email: &email.typed,
+        email_normalized: &email.normalized,
+        name,
+        password_hash: &password_hash,
+    };
+    let mut tx = app.db.write().await?;
+    let Some(id) = users::insert(&mut tx, new, app.clock.now()).await? else {
+        tracing::info!(rule = "address taken", "refused a sign-up");
+        let email = Some("This address cannot be used.");
+        return refuse(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Problems { email, taken: true, ..Problems::default() },
+        );
+    };
+    let session = session::start(&app, &mut tx, id, &headers).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %id, "user {id} signed up");
+    let cookies = [session, device::cookie(&app, &headers, &email.normalized)];
+    let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok((cookies, Redirect::to(&journey.destination())).into_response())
+}
+
+/// `POST /signup/strength`: what the page's script shows while a password is typed.
+pub async fn strength(
+    State(app): State<App>,
+    Protected(form): Protected<Form>,
+) -> Result<Json<Strength>, PageError> {
+    open(&app)?;
+    Ok(Json(Strength::of(&form)))
+}
+
+fn open(app: &App) -> Result<(), PageError> {
+    if app.config.sign_up { Ok(()) } else { Err(PageError::SignUpClosed) }
+}
+
+/// The form's values, fit to make an account of; or all that is wrong with them.
+fn check<'a>(app: &App, form: &'a Form) -> Result<(&'a str, Email, Password), Problems> {
+    let name = form.name.trim();
+    let email = Email::parse(&form.email);
+    let password = Password::chosen(&form.password, &[name, &form.email], app.config.passwords.min_score);
+    let problems = Problems {
+        name: match name.chars().count() {
+            0 => Some("Enter your name."),
+            1..=MAX_NAME if name.chars().any(char::is_control) => Some("Use letters and spaces only."),
+            1..=MAX_NAME => None,
+            _ => Some("Use at most 100 characters."),
+        },
+        email: match &email {
+            _ if form.email.trim().is_empty() => Some("Enter your e-mail address."),
+            None => Some("Enter an e-mail address, like name@example.com."),
+            Some(_) => None,
+        },
+        password: match &password {
+            _ if form.password.expose_secret().is_empty() => Some("Choose a password.".to_owned()),
+            Err(weakness) => Some(weakness.to_string()),
+            Ok(_) => None,
+        },
+        ..Problems::default()
+    };
+    match (email, password) {
+        (Some(email), Ok(password)) if !problems.any() => Ok((name, email, password)),
+        _ => Err(problems),
+    }
+}
+
+fn show(
+    app: &App,
+    page: &Page,
+    journey: &Journey,
+    status: StatusCode,
+    form: &Form,
+    problems: Problems,
+) -> Response {
+    let refused = problems.password.is_some() && !form.password.expose_secret().is_empty();
+    let strength = refused.then(|| Strength::of(form));
+    let Form { name, email, .. } = form;
+    journey.page(status, &SignUp { place: &app.config.name, page, journey, name, email, problems, strength })
+}

@@ -1,0 +1,164 @@
+//! Slows down whoever guesses passwords, and nobody else.
+//!
+//! An attempt is counted before the password is hashed, so that parallel ones cannot all pass on the same
+//! count. After the free ones each has to wait twice as long since the last: 1 s, 2 s, 4 s … up to a limit.
+//! Refused attempts are not counted: hammering does not make the wait longer. Known and unknown accounts
+//! are counted alike.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, HeaderValue};
+use chrono::{DateTime, TimeDelta, Utc};
+use platform::{address, http::current, secret::SecretHash};
+
+use super::device;
+use crate::{
+    App, config,
+    store::{Error, Tx, throttles},
+};
+
+/// An attempt that was let through, and counted.
+#[derive(Debug)]
+pub struct Attempt(Vec<Counter>);
+
+#[derive(Debug)]
+struct Counter {
+    key: SecretHash,
+    /// How many attempts need not wait.
+    free: u32,
+    /// Starts again once the right password came.
+    cleared_by_success: bool,
+}
+
+/// How long to wait before the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    seconds: i64,
+}
+
+/// Before a password is compared. `account`: a normalised address, whether or not anybody has it.
+///
+/// A browser that the account was used in before has a counter of its own, so that nobody else's guesses
+/// stand in its owner's way. A success does not clear the counters of the account and of the network:
+/// who knows one password must not get more guesses at others by it.
+pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Result<Attempt, Wait>, Error> {
+    let limits = &app.config.throttle;
+    let network = address::network(current().client);
+    let counter = |purpose: &str, of: &[&str], free, cleared_by_success| Counter {
+        key: SecretHash::of(&format!("{purpose}\n{}", of.join("\n"))),
+        free,
+        cleared_by_success,
+    };
+    let counters = match device::known(app, headers, account) {
+        Some(id) => vec![counter("log-in by device", &[account, &id], limits.per_account_and_network, true)],
+        // Always in this order: transactions that lock several rows must not wait for each other.
+        None => vec![
+            counter("log-in here", &[account, &network], limits.per_account_and_network, true),
+            counter("log-in", &[account], limits.per_account, false),
+            counter("log-in from", &[&network], limits.per_network, false),
+        ],
+    };
+    admit(app, counters).await
+}
+
+/// Before an account is made: each costs a hash and a row.
+pub async fn sign_up(app: &App) -> Result<Result<Attempt, Wait>, Error> {
+    let key = SecretHash::of(&format!("sign-up from\n{}", address::network(current().client)));
+    admit(app, vec![Counter { key, free: app.config.throttle.per_network, cleared_by_success: false }]).await
+}
+
+async fn admit(app: &App, counters: Vec<Counter>) -> Result<Result<Attempt, Wait>, Error> {
+    let now = app.clock.now();
+    let longest = app.config.throttle.longest_wait;
+    let expires_at = now + config::seconds(longest);
+    let mut tx = app.db.write().await?;
+    let mut until = now;
+    for counter in &counters {
+        let counted = throttles::lock(&mut tx, &counter.key, now, expires_at).await?;
+        until = until.max(counter.free_again(counted, longest));
+    }
+    if until > now {
+        // Undoes what locking wrote.
+        return Ok(Err(Wait::until(until, now)));
+    }
+    for counter in &counters {
+        throttles::count(&mut tx, &counter.key, now, expires_at).await?;
+    }
+    tx.commit().await?;
+    Ok(Ok(Attempt(counters)))
+}
+
+impl Attempt {
+    /// The password was right: it was no guess.
+    pub async fn succeeded(self, tx: &mut Tx) -> Result<(), Error> {
+        for counter in &self.0 {
+            if counter.cleared_by_success {
+                throttles::clear(tx, &counter.key).await?;
+            } else {
+                throttles::forgive(tx, &counter.key).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Counter {
+    /// When the next attempt may be made.
+    fn free_again(&self, counted: throttles::Counted, longest: u32) -> DateTime<Utc> {
+        let beyond = counted.attempts - i64::from(self.free);
+        if beyond < 0 {
+            return DateTime::<Utc>::MIN_UTC;
+        }
+        let doubled = u32::try_from(beyond).ok().and_then(|beyond| 1_u32.checked_shl(beyond));
+        counted.last_at + config::seconds(doubled.unwrap_or(longest).min(longest))
+    }
+}
+
+impl Wait {
+    fn until(until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        // Rounded up: who waits that long has waited long enough.
+        let seconds = (until - now + TimeDelta::milliseconds(999)).num_seconds().max(1);
+        Self { seconds }
+    }
+
+    pub fn retry_after(self) -> HeaderValue {
+        HeaderValue::from(self.seconds)
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.seconds {
+            1 => f.write_str("1 second"),
+            seconds if seconds < 90 => write!(f, "{seconds} seconds"),
+            seconds => write!(f, "{} minutes", (seconds + 59) / 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attempt_beyond_the_free_ones_waits_twice_as_long() {
+        let counter = Counter { key: SecretHash::of(""), free: 5, cleared_by_success: true };
+        let last_at = DateTime::UNIX_EPOCH;
+        let wait = |attempts| counter.free_again(throttles::Counted { attempts, last_at }, 900);
+        assert!(wait(4) < last_at);
+        let seconds = [(5, 1), (6, 2), (7, 4), (14, 512), (15, 900), (40, 900), (i64::MAX, 900)];
+        for (attempts, seconds) in seconds {
+            assert_eq!(wait(attempts), last_at + TimeDelta::seconds(seconds), "{attempts}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_said_in_words_and_never_too_short() {
+        let now = DateTime::UNIX_EPOCH;
+        let said = |micros| Wait::until(now + TimeDelta::microseconds(micros), now).to_string();
+        assert_eq!(said(1), "1 second");
+        assert_eq!(said(1_000_001), "2 seconds");
+        assert_eq!(said(61_000_000), "61 seconds");
+        assert_eq!(said(900_000_000), "15 minutes");
+    }
+}
