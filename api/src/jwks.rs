@@ -25,7 +25,7 @@ const MIN_FRESH: i64 = 60;
 const MAX_FRESH: i64 = 3600;
 /// The least time between two fetches on account of unknown keys.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// The least time between two fetches while there are no keys, and while there are old ones to serve on with.
+/// The pause after a fetch that failed: while there are no keys, and while there are old ones to serve on with.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_STALE: Duration = Duration::from_secs(10);
 /// How often the background task looks whether a refresh is due.
@@ -67,7 +67,8 @@ struct Fetched {
 /// Who holds its lock fetches; the others wait for the result.
 #[derive(Debug, Default)]
 struct Attempts {
-    last: Option<Instant>,
+    /// When a fetch failed, until one succeeds.
+    failed: Option<Instant>,
     looked_again: Option<Instant>,
 }
 
@@ -159,20 +160,23 @@ impl Jwks {
         }
         let mut attempts = self.attempts.lock().await;
         let pause = if self.usable().is_some() { RETRY_STALE } else { RETRY };
-        if self.is_due() && attempts.last.is_none_or(|last| last.elapsed() >= pause) {
+        if self.is_due() && attempts.failed.is_none_or(|failed| failed.elapsed() >= pause) {
             self.fetch(&mut attempts).await;
         }
     }
 
     async fn fetch(&self, attempts: &mut Attempts) {
-        attempts.last = Some(Instant::now());
         match self.try_fetch().await {
             Ok(fetched) => {
+                attempts.failed = None;
                 let keys = &fetched.keys;
                 tracing::debug!(?keys, "fetched the issuer's keys");
                 self.current.store(Some(Arc::new(fetched)));
             }
-            Err(error) => tracing::warn!(issuer = self.issuer, "cannot fetch the issuer's keys: {error}"),
+            Err(error) => {
+                attempts.failed = Some(Instant::now());
+                tracing::warn!(issuer = self.issuer, "cannot fetch the issuer's keys: {error}");
+            }
         }
     }
 

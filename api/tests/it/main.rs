@@ -5,9 +5,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    unreachable_pub,
     reason = "tests fail loudly"
 )]
 
+mod bearer;
+mod conditional;
+mod idempotency;
 mod issuer;
+mod keys;
+mod list;
 mod support;
 mod tasks;
