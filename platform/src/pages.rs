@@ -128,6 +128,16 @@ pub struct ErrorPage {
 #[derive(Clone, Debug)]
 pub struct FormTarget(pub String);
 
+tokio::task_local! {
+    static NONCE: String;
+}
+
+/// The nonce of the page that is being made, for what makes one without a [`Page`] at hand.
+#[must_use]
+pub fn nonce() -> String {
+    NONCE.try_with(Clone::clone).unwrap_or_default()
+}
+
 /// Around the routes of pages: `middleware::from_fn_with_state(site, pages::layer)`.
 pub async fn layer(State(site): State<Site>, mut request: Request, next: Next) -> Response {
     let known = site.cookie(request.headers(), "browser").filter(|value| value.len() == 43);
@@ -141,7 +151,7 @@ pub async fn layer(State(site): State<Site>, mut request: Request, next: Next) -
     request.extensions_mut().insert(page.clone());
     request.extensions_mut().insert(site.clone());
 
-    let mut response = next.run(request).await;
+    let mut response = NONCE.scope(page.nonce.clone(), next.run(request)).await;
     let status = response.status();
     if (status.is_client_error() || status.is_server_error()) && !is_html(&response) {
         response = error_page(&site, &page, response);
