@@ -1,0 +1,182 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// A self-hosted identity provider, with a task API and a task web UI that use it.
+///
+/// Without a command all three run in this process: the identity provider on port 9000, the API on
+/// 8000, the web UI on 3000 of this machine.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file; without this, latchkey.toml if it is there.
+    #[arg(long, value_name = "FILE", env = "LATCHKEY_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the identity provider alone.
+    Idp(IdpFlags),
+    /// Run the task API alone, trusting any OpenID provider.
+    Api(ApiFlags),
+    /// Run the task web UI alone.
+    Web(WebFlags),
+    /// Show or replace the keys that sign tokens.
+    #[command(subcommand)]
+    Keys(KeysAction),
+    /// People's accounts.
+    #[command(subcommand)]
+    User(UserAction),
+    /// The apps that may ask for tokens.
+    #[command(subcommand)]
+    Client(ClientAction),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigAction),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdpFlags {
+    /// Its public address, which is also the issuer identifier.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// An address to listen on; may be given several times.
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// sqlite:<path> or postgres://…
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// The directory of the key ring.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) keys_dir: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApiFlags {
+    /// The OpenID provider whose tokens are accepted.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// What tokens must name as their audience; the public address if absent.
+    #[arg(long)]
+    pub(crate) audience: Option<String>,
+    /// Where the issuer's keys are, if its metadata shall not be asked.
+    #[arg(long, value_name = "URL")]
+    pub(crate) jwks_uri: Option<String>,
+    /// Its public address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// An address to listen on; may be given several times.
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// sqlite:<path> or postgres://…
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WebFlags {
+    /// The OpenID provider that people sign in with.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// The task API.
+    #[arg(long, value_name = "URL")]
+    pub(crate) api_url: Option<String>,
+    /// Its public address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    #[arg(long)]
+    pub(crate) client_id: Option<String>,
+    /// The file that holds the client's secret.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<String>,
+    /// An address to listen on; may be given several times.
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// sqlite:<path> or postgres://…
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Show the keys, newest first.
+    List,
+    /// Add a key. It signs once everybody had time to fetch it; keys that are no longer needed go.
+    Rotate {
+        /// The current key is compromised: a new one signs at once, and the others are no longer trusted.
+        #[arg(long)]
+        now: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserAction {
+    /// Make an account. The password is asked for, or read from standard input.
+    Add {
+        email: String,
+        /// What they are called.
+        #[arg(long)]
+        name: String,
+    },
+    /// Show every account.
+    List,
+    /// Let nobody in with this account any more, from now on and everywhere.
+    Disable { email: String },
+    /// Let a disabled account in again.
+    Enable { email: String },
+    /// Replace a password and end every session. It is asked for, or read from standard input.
+    SetPassword { email: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientAction {
+    /// Register an app. Its secret is printed once.
+    Add(NewClient),
+    /// Show every app.
+    List,
+    /// Show everything about an app.
+    Show { client_id: String },
+    /// Remove an app, and with it everything it was given.
+    Remove { client_id: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewClient {
+    pub(crate) client_id: String,
+    /// What people are told who asks for their consent; the id if absent.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Where people are sent back to, exactly; may be given several times.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub(crate) redirect_uris: Vec<String>,
+    /// Where people may be sent after logging out; may be given several times.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub(crate) post_logout_redirect_uris: Vec<String>,
+    /// What it may ask for, separated by spaces.
+    #[arg(long, value_name = "SCOPES")]
+    pub(crate) scope: Option<String>,
+    /// authorization_code, refresh_token or client_credentials; may be given several times.
+    #[arg(long = "grant-type", value_name = "GRANT")]
+    pub(crate) grant_types: Vec<String>,
+    /// The API that its tokens are for, if it does not say; the task API if absent.
+    #[arg(long, value_name = "URI")]
+    pub(crate) audience: Option<String>,
+    /// It cannot keep a secret (it runs in a browser or on people's devices): PKCE proves it instead.
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// It is yours: people are not asked for consent.
+    #[arg(long)]
+    pub(crate) first_party: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Say everything that is wrong with the configuration.
+    Check,
+}

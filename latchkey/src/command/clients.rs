@@ -1,0 +1,88 @@
+//! `latchkey client add|list|show|remove`.
+
+use idp::{admin::clients, config::ClientConfig};
+use platform::{
+    clock::Clock,
+    secret::{ExposeSecret, SecretString},
+};
+
+use super::{open, table};
+use crate::{
+    Failure,
+    cli::{ClientAction, NewClient},
+    config::Config,
+    say,
+};
+
+pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Failure> {
+    let db = open(&config.idp).await?;
+    match action {
+        ClientAction::Add(new) => {
+            let (id, public) = (new.client_id.clone(), new.public);
+            let secret = clients::add(&db, described(new, &config), !public, Clock::System.now()).await?;
+            printed(&id, secret.as_ref(), &config.idp.issuer)
+        }
+        ClientAction::List => {
+            let rows: Vec<[String; 4]> = clients::list(&db).await?.into_iter().map(row).collect();
+            table(["CLIENT ID", "NAME", "GRANTS", "FROM"], &rows)
+        }
+        ClientAction::Show { client_id } => show(clients::find(&db, &client_id).await?),
+        ClientAction::Remove { client_id } => {
+            clients::remove(&db, &client_id).await?;
+            say(format_args!("{client_id} is gone, with everything that it was given."))
+        }
+    }
+}
+
+fn described(new: NewClient, config: &Config) -> ClientConfig {
+    ClientConfig {
+        name: new.name.unwrap_or_else(|| new.client_id.clone()),
+        client_id: new.client_id,
+        redirect_uris: new.redirect_uris,
+        post_logout_redirect_uris: new.post_logout_redirect_uris,
+        scope: new.scope,
+        grant_types: (!new.grant_types.is_empty()).then_some(new.grant_types),
+        audience: new.audience.unwrap_or_else(|| config.api.audience().to_owned()),
+        first_party: new.first_party,
+        ..ClientConfig::default()
+    }
+}
+
+fn printed(id: &str, secret: Option<&SecretString>, issuer: &str) -> Result<(), Failure> {
+    say(format_args!("issuer         {issuer}"))?;
+    say(format_args!("client_id      {id}"))?;
+    match secret {
+        Some(secret) => {
+            say(format_args!("client_secret  {}", secret.expose_secret()))?;
+            say("\nKeep the secret now: it is not stored and cannot be shown again.")
+        }
+        None => say("\nThis client has no secret; it proves itself with PKCE (code_challenge_method=S256)."),
+    }
+}
+
+fn row(client: idp::store::clients::Client) -> [String; 4] {
+    let from = if client.declared { "configuration" } else { "command line" };
+    [client.id.to_string(), client.name, client.grant_types.0.join(" "), from.to_owned()]
+}
+
+fn show(client: idp::store::clients::Client) -> Result<(), Failure> {
+    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let lines = [
+        ("client_id", client.id.to_string()),
+        ("name", client.name),
+        ("token_endpoint_auth_method", client.token_endpoint_auth_method),
+        ("grant_types", client.grant_types.to_string()),
+        ("redirect_uris", none(client.redirect_uris.to_string())),
+        ("post_logout_redirect_uris", none(client.post_logout_redirect_uris.to_string())),
+        ("scope", client.scope),
+        ("audience", none(client.audience)),
+        ("first_party", yes(client.first_party)),
+        ("require_pkce", yes(client.require_pkce)),
+        ("declared", yes(client.declared)),
+    ];
+    for (name, value) in lines {
+        say(format_args!("{name:<27} {value}"))?;
+    }
+    Ok(())
+}

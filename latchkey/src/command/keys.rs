@@ -1,0 +1,26 @@
+//! `latchkey keys list|rotate`.
+
+use idp::keys::{KeyRing, Rotation};
+use platform::clock::Clock;
+
+use super::table;
+use crate::{Failure, cli::KeysAction, say};
+
+pub(crate) fn run(action: KeysAction, config: &idp::Config) -> Result<(), Failure> {
+    let now = Clock::System.now();
+    let ring = KeyRing::open(&config.keys_dir, now)?;
+    if let KeysAction::Rotate { now: at_once } = action {
+        let rotation = if at_once { Rotation::Now } else { Rotation::Planned };
+        let longest = config.tokens.access_token_lifetime.max(config.tokens.id_token_lifetime);
+        ring.rotate(rotation, idp::config::seconds(longest), now)?;
+    }
+    let row = |key: &idp::keys::KeyInfo| {
+        [key.kid.clone(), key.activates_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(), key.state.to_owned()]
+    };
+    let rows: Vec<[String; 3]> = ring.list().iter().map(row).collect();
+    table(["KEY", "SIGNS FROM", "NOW IT"], &rows)?;
+    if matches!(action, KeysAction::Rotate { .. }) {
+        say("\nRunning servers notice within 30 seconds.")?;
+    }
+    Ok(())
+}

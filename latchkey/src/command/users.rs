@@ -1,0 +1,52 @@
+//! `latchkey user add|list|disable|enable|set-password`.
+
+use idp::admin::users;
+use platform::{clock::Clock, db::Db};
+
+use super::{open, password, table};
+use crate::{Failure, cli::UserAction, say};
+
+/// How many accounts are read at a time.
+const PAGE: i64 = 500;
+
+pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), Failure> {
+    let db = open(config).await?;
+    let now = Clock::System.now();
+    match action {
+        UserAction::Add { email, name } => {
+            let password = password::read()?;
+            let id = users::add(&db, &config.passwords, &email, &name, &password, now).await?;
+            say(format_args!("{email} can log in now. The account's id (sub) is {id}."))
+        }
+        UserAction::List => list(&db).await,
+        UserAction::Disable { email } => {
+            users::disable(&db, &email, now).await?;
+            say(format_args!("{email} is shut out: every session has ended, and no token is renewed."))
+        }
+        UserAction::Enable { email } => {
+            users::enable(&db, &email).await?;
+            say(format_args!("{email} can log in again."))
+        }
+        UserAction::SetPassword { email } => {
+            let password = password::read()?;
+            users::set_password(&db, &config.passwords, &email, &password, now).await?;
+            say(format_args!("{email} has a new password, and has to log in again everywhere."))
+        }
+    }
+}
+
+async fn list(db: &Db) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    let mut after = None;
+    loop {
+        let page = users::list(db, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        rows.extend(page.into_iter().map(|user| {
+            let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
+            let since = user.created_at.format("%Y-%m-%d").to_string();
+            [user.id.to_string(), user.email, user.name, since, state.to_owned()]
+        }));
+    }
+    table(["ID", "EMAIL", "NAME", "SINCE", "STATE"], &rows)
+}

@@ -1,0 +1,97 @@
+//! What operators do.
+
+use platform::on_each_database;
+
+use crate::support::{Place, http};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+#[test]
+fn help_and_version_need_no_configuration() {
+    let place = Place::new();
+    std::fs::write(place.dir.path().join("latchkey.toml"), "nonsense").unwrap();
+    for args in [&["--help"][..], &["--version"], &["api", "--help"], &["client", "add", "--help"]] {
+        assert!(!place.run(args).good().stdout.is_empty());
+    }
+}
+
+on_each_database! {
+    async fn users_are_added_listed_disabled_and_given_passwords(db) {
+        let place = Place::on(db).await;
+        let add = ["user", "add", "Ada@Example.com", "--name", "Ada Lovelace"];
+        let added = place.run_with_input(&add, &format!("{PASSWORD}\n")).good().stdout;
+        assert!(added.contains("Ada@Example.com") && !added.contains(PASSWORD), "{added}");
+
+        let again = place.run_with_input(&add, &format!("{PASSWORD}\n")).failure();
+        assert_eq!(again.len(), 1, "{again:?}");
+        let weak = ["user", "add", "bob@example.com", "--name", "Bob"];
+        assert_eq!(place.run_with_input(&weak, "short\n").failure().len(), 1);
+        assert_eq!(place.run_with_input(&weak, "").failure().len(), 1);
+        assert_eq!(place.run_with_input(&["user", "add", "nobody", "--name", "N"], PASSWORD).failure().len(), 1);
+
+        let list = || place.run(&["user", "list"]).good().stdout;
+        assert!(list().contains("Ada Lovelace") && !list().contains("bob@"), "{}", list());
+        place.run(&["user", "disable", "ada@example.com"]).good();
+        assert!(list().contains("disabled"), "{}", list());
+        place.run(&["user", "enable", "ada@example.com"]).good();
+        assert!(!list().contains("disabled"), "{}", list());
+        place.run_with_input(&["user", "set-password", "ada@example.com"], "another long enough one\n").good();
+        for args in [&["user", "disable", "x@example.com"][..], &["user", "enable", "x@example.com"]] {
+            assert_eq!(place.run(args).failure().len(), 1);
+        }
+        assert_eq!(place.run_with_input(&["user", "set-password", "x@example.com"], PASSWORD).failure().len(), 1);
+    }
+
+    async fn clients_are_added_shown_and_removed_while_the_server_runs(db) {
+        let place = Place::on(db).await;
+        let node = place.start().await;
+        let added = place
+            .run(&[
+                "client", "add", "shop", "--name", "The Shop", "--redirect-uri", "https://shop.example/callback",
+                "--grant-type", "authorization_code", "--grant-type", "client_credentials", "--scope", "openid tasks:read",
+            ])
+            .good();
+        let secret = added.value("client_secret");
+        assert!(secret.starts_with("lks_"), "{}", added.stdout);
+
+        let shown = place.run(&["client", "show", "shop"]).good().stdout;
+        for expected in ["The Shop", "https://shop.example/callback", "openid tasks:read", "client_secret_basic"] {
+            assert!(shown.contains(expected), "no {expected} in {shown}");
+        }
+        assert!(!shown.contains(&secret), "a secret is printed once");
+        assert!(place.run(&["client", "list"]).good().stdout.contains("shop"));
+        assert_eq!(place.run(&["client", "add", "shop", "--redirect-uri", "https://x.example/"]).failure().len(), 1);
+
+        let ask = async || {
+            let form = [("grant_type", "client_credentials"), ("scope", "tasks:read")];
+            let request = http().post(format!("{}/token", place.idp)).basic_auth("shop", Some(&secret)).form(&form);
+            request.send().await.unwrap().status()
+        };
+        assert_eq!(ask().await, 200);
+        place.run(&["client", "remove", "shop"]).good();
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        assert_eq!(ask().await, 401);
+        assert_eq!(place.run(&["client", "remove", "shop"]).failure().len(), 1);
+        assert_eq!(place.run(&["client", "show", "shop"]).failure().len(), 1);
+        node.stop().await;
+    }
+
+    async fn a_public_client_has_no_secret(db) {
+        let place = Place::on(db).await;
+        let added = place.run(&["client", "add", "app", "--public", "--redirect-uri", "http://127.0.0.1/callback"]).good().stdout;
+        assert!(!added.contains("lks_"), "{added}");
+        let wrong = place.run(&["client", "add", "bad", "--public", "--redirect-uri", "javascript:alert(1)"]).failure();
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+    }
+}
+
+#[test]
+fn keys_are_listed_and_rotated() {
+    let place = Place::new();
+    let first = place.run(&["keys", "list"]).good().stdout;
+    assert_eq!(first.matches("signs").count(), 1, "{first}");
+    let rotated = place.run(&["keys", "rotate"]).good().stdout;
+    assert!(rotated.contains("next") && rotated.contains("signs"), "{rotated}");
+    let replaced = place.run(&["keys", "rotate", "--now"]).good().stdout;
+    assert!(!replaced.contains("next") && !replaced.contains("verifies"), "{replaced}");
+}

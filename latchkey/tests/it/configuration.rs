@@ -1,0 +1,152 @@
+//! Configuration: mistakes are told all at once, and docs/configuration.md says what is true.
+
+use std::{collections::BTreeSet, fmt::Debug, path::Path};
+
+use figment::{
+    Figment,
+    error::Kind,
+    providers::{Format, Toml},
+};
+use serde_json::Value;
+
+use crate::support::Place;
+
+#[test]
+fn config_check_tells_every_mistake_at_once() {
+    let place = Place::new();
+    let toml = "
+        [idp]
+        isuer = 'http://localhost:9000'
+        [api]
+        public_url = 'http://api.example.com'
+        [web]
+        listen = 'everywhere'
+        [log]
+        filter = 'info,,=!'";
+    std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+    let mut command = place.command(["config", "check"]);
+    for name in ["IDP__ISSUER", "API__PUBLIC_URL", "WEB__PUBLIC_URL"] {
+        command.env_remove(format!("LATCHKEY_{name}"));
+    }
+    let output = command.env("LATCHKEY_WEB_NAME", "x").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for expected in [
+        "latchkey: idp.isuer: there is no such key; did you mean idp.issuer? (in latchkey.toml)",
+        "latchkey: api.public_url: http is only for this machine (localhost); use https",
+        "latchkey: web.listen: must be a list, not a text (in latchkey.toml)",
+        "latchkey: log.filter: ",
+        "latchkey: LATCHKEY_WEB_NAME: two underscores stand between section and key: LATCHKEY_WEB__NAME",
+    ] {
+        assert!(text.contains(expected), "no {expected:?} in:\n{text}");
+    }
+    assert_eq!(text.lines().count(), 5, "{text}");
+}
+
+#[test]
+fn a_file_that_was_asked_for_must_be_there() {
+    let place = Place::new();
+    let failure = place.run(&["--config", "missing.toml", "config", "check"]).failure();
+    assert_eq!(failure.len(), 1, "{failure:?}");
+    assert!(failure[0].starts_with("missing.toml: cannot be read"), "{failure:?}");
+    place.run(&["config", "check"]).good();
+}
+
+#[test]
+fn a_configuration_that_is_not_toml_is_one_sentence() {
+    let place = Place::new();
+    std::fs::write(place.dir.path().join("latchkey.toml"), "[idp\n").unwrap();
+    let failure = place.run(&[]).failure();
+    assert_eq!(failure.len(), 1, "{failure:?}");
+    assert!(failure[0].starts_with("latchkey.toml: line 1 is not TOML"), "{failure:?}");
+}
+
+#[test]
+fn flags_win_over_the_environment() {
+    let mut place = Place::new();
+    place.set("API__ISSUER", "https://from.environment");
+    let failure = place.run(&["api", "--issuer", "gopher://from.flag"]).failure();
+    assert_eq!(failure, ["api.issuer: must be an https URL"]);
+}
+
+/// Each documented key with its documented default makes the configuration that no configuration makes.
+#[test]
+fn the_configuration_reference_has_every_key_and_its_default() {
+    let text = include_str!("../../../docs/configuration.md");
+    let documented: Vec<(String, String)> = text.lines().filter_map(row).collect();
+    let toml: Vec<String> = documented
+        .iter()
+        .filter(|(_, default)| default != "none")
+        .map(|(key, default)| format!("{key} = {default}"))
+        .collect();
+    let toml = toml.join("\n");
+    let section = |name: &str| Figment::from(Toml::string(&toml)).focus(name);
+    same(&section("idp").extract::<idp::Config>().unwrap(), &idp::Config::default());
+    same(&section("api").extract::<api::Config>().unwrap(), &api::Config::default());
+    same(&section("web").extract::<web::Config>().unwrap(), &web::Config::default());
+
+    let documented: BTreeSet<String> = documented.into_iter().map(|(key, _)| key).collect();
+    let mut known = BTreeSet::new();
+    keys::<idp::Config>("idp", &mut known);
+    keys::<api::Config>("api", &mut known);
+    keys::<web::Config>("web", &mut known);
+    known.insert("log.filter".to_owned());
+    assert_eq!(documented, known);
+}
+
+fn same<T: Debug>(documented: &T, real: &T) {
+    assert_eq!(format!("{documented:#?}"), format!("{real:#?}"));
+}
+
+/// "| `idp.issuer` | text | `\"http://localhost:9000\"` | …" as (key, default).
+fn row(line: &str) -> Option<(String, String)> {
+    let mut cells = line.strip_prefix("| `")?.split(" | ");
+    let key = cells.next()?.trim_end_matches('`');
+    let default = cells.nth(1)?.trim_matches('`');
+    let section = key.split('.').next()?;
+    ["idp", "api", "web", "log"].contains(&section).then(|| (key.to_owned(), default.to_owned()))
+}
+
+/// Every key below `prefix`: serde names them when it meets one that it does not know.
+fn keys<T: serde::de::DeserializeOwned + Debug>(prefix: &str, known: &mut BTreeSet<String>) {
+    for name in unknown_field::<T>(&[]) {
+        let inner = unknown_field::<T>(&[name]);
+        if inner.is_empty() {
+            known.insert(format!("{prefix}.{name}"));
+        }
+        known.extend(inner.iter().map(|inner| format!("{prefix}.{name}.{inner}")));
+    }
+}
+
+fn unknown_field<T: serde::de::DeserializeOwned + Debug>(path: &[&str]) -> &'static [&'static str] {
+    let wrong = path.iter().rev().fold(serde_json::json!({ "no such key": 1 }), |inner, name| {
+        let mut outer = serde_json::Map::new();
+        outer.insert((*name).to_owned(), inner);
+        Value::Object(outer)
+    });
+    let value = figment::value::Value::serialize(wrong).unwrap();
+    match value.deserialize::<T>().unwrap_err().kind {
+        Kind::UnknownField(_, known) => known,
+        _ => &[],
+    }
+}
+
+/// What the reference shows as a whole file is a configuration that is accepted.
+#[test]
+fn the_examples_in_the_documents_are_accepted() {
+    for document in ["docs/configuration.md", "docs/operations.md", "README.md"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for example in text.split("```toml\n").skip(1) {
+            let example = example.split("```").next().unwrap();
+            let place = Place::new();
+            std::fs::write(place.dir.path().join("example.toml"), example).unwrap();
+            let mut command = place.command(["--config", "example.toml", "config", "check"]);
+            for name in ["IDP__ISSUER", "API__PUBLIC_URL", "WEB__PUBLIC_URL"] {
+                command.env_remove(format!("LATCHKEY_{name}"));
+            }
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{document}:\n{example}\n{output:?}");
+        }
+    }
+}

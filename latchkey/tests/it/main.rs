@@ -1,0 +1,19 @@
+//! The real binary, in a directory of its own, on ports of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests fail loudly"
+)]
+
+mod command_line;
+mod configuration;
+mod journey;
+mod nodes;
+mod outages;
+mod rotation;
+mod start;
+mod support;

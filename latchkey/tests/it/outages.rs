@@ -1,0 +1,109 @@
+//! Power cuts, and one service without another.
+
+use std::time::Duration;
+
+use platform::on_each_database;
+use serde_json::json;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::task::JoinSet;
+
+use crate::support::{Node, Place, http};
+
+/// Writes tasks until the server is gone, and returns the URLs of those that it said it had stored.
+async fn write_until_it_is_gone(place: &Place, token: &str, node: Node) -> Vec<String> {
+    let mut writers = JoinSet::new();
+    for writer in 0..16 {
+        let (api, token, http) = (place.api.clone(), token.to_owned(), http());
+        writers.spawn(async move {
+            let mut acknowledged = Vec::new();
+            for number in 0.. {
+                let task = json!({ "title": format!("{writer}-{number}") });
+                let request = http.post(format!("{api}/api/me/tasks")).bearer_auth(&token).json(&task);
+                let Ok(response) = request.send().await else { break };
+                assert_eq!(response.status(), 201);
+                let location = response.headers()["location"].to_str().unwrap().to_owned();
+                acknowledged.push(if location.starts_with('/') { format!("{api}{location}") } else { location });
+            }
+            acknowledged
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    node.kill().await;
+    writers.join_all().await.into_iter().flatten().collect()
+}
+
+on_each_database! {
+    async fn after_kill_9_in_the_middle_of_writes_nothing_that_was_acknowledged_is_lost(db) {
+        let place = Place::on(db).await;
+        let node = place.start().await;
+        let secret = place.add_machine("reports");
+        let token = place.token("reports", &secret).await;
+        let acknowledged = write_until_it_is_gone(&place, &token, node).await;
+        assert!(acknowledged.len() > 32, "only {} tasks were written", acknowledged.len());
+
+        let node = place.start().await;
+        assert!(!node.log().contains("ERROR"), "{}", node.log());
+        let http = http();
+        for task in &acknowledged {
+            let found = http.get(task).bearer_auth(&token).send().await.unwrap();
+            assert_eq!(found.status(), 200, "{task} was acknowledged and is lost");
+        }
+        place.token("reports", &secret).await;
+        node.stop().await;
+
+        for name in ["idp", "api", "web"] {
+            let file = place.dir.path().join(format!("data/{name}.db"));
+            if file.exists() {
+                let mut database =
+                    SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&file)).await.unwrap();
+                let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut database).await.unwrap();
+                assert_eq!(verdict, "ok", "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_the_identity_provider_is_down_the_api_serves_on() {
+    let place = Place::new();
+    let idp = place.spawn(&["idp"]);
+    idp.wait_until_ready(&place.idp).await;
+    let api = place.spawn(&["api"]);
+    api.wait_until_ready(&place.api).await;
+    let secret = place.add_machine("reports");
+    let token = place.token("reports", &secret).await;
+    let tasks = format!("{}/api/me/tasks", place.api);
+    let status = async || http().get(&tasks).bearer_auth(&token).send().await.unwrap().status();
+    assert_eq!(status().await, 200);
+
+    idp.kill().await;
+    assert_eq!(status().await, 200);
+    // A key that nobody can be asked about is not trusted, and asking does not take long or break anything.
+    let forged = token.replacen("eyJ", "eyJhIjoxLCJ", 1);
+    assert_eq!(http().get(&tasks).bearer_auth(forged).send().await.unwrap().status(), 401);
+    assert_eq!(status().await, 200);
+    let ready = http().get(format!("{}/health/ready", place.api)).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+    api.stop().await;
+}
+
+#[tokio::test]
+async fn the_api_and_the_web_ui_start_without_the_identity_provider_and_find_it_later() {
+    let mut place = Place::new();
+    let api = place.spawn(&["api"]);
+    api.wait_until_ready(&place.api).await;
+    std::fs::write(place.dir.path().join("web.secret"), "lks_not-yet-registered").unwrap();
+    place.set("WEB__CLIENT_SECRET_FILE", "web.secret");
+    let web = place.spawn(&["web"]);
+    web.wait_until_ready(&place.web).await;
+
+    let idp = place.spawn(&["idp"]);
+    idp.wait_until_ready(&place.idp).await;
+    let secret = place.add_machine("reports");
+    let token = place.token("reports", &secret).await;
+    let tasks = http().get(format!("{}/api/me/tasks", place.api)).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(tasks.status(), 200);
+    let login = http().get(format!("{}/login", place.web)).send().await.unwrap();
+    assert!(login.status().is_redirection(), "{}", login.status());
+    assert!(login.headers()["location"].to_str().unwrap().starts_with(&place.idp));
+}
