@@ -53,9 +53,22 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for bad in [
-            "", "@", "alice", "alice@", "@example.com", "a b@example.com", "a@b@c.example", "alice@example",
-            "a\0@example.com", "alice@-x-.example", ".a@example.com", "a..b@example.com", "alice@1.2.3.4",
-            "\"a\"@example.com", "alice@exa mple.com", &format!("{}@example.com", "a".repeat(65)),
+            "",
+            "@",
+            "alice",
+            "alice@",
+            "@example.com",
+            "a b@example.com",
+            "a@b@c.example",
+            "alice@example",
+            "a\0@example.com",
+            "alice@-x-.example",
+            ".a@example.com",
+            "a..b@example.com",
+            "alice@1.2.3.4",
+            "\"a\"@example.com",
+            "alice@exa mple.com",
+            &format!("{}@example.com", "a".repeat(65)),
             &format!("a@{}.example", "b".repeat(250)),
         ] {
             assert_eq!(Email::parse(bad), None, "{bad:?}");

@@ -8,6 +8,6 @@ mod jws;
 mod ring;
 mod signing_key;
 
-pub use jws::{InvalidToken, Verified};
-pub use ring::{KeyInfo, KeyRing, OpenError, Rotation, master_secret};
+pub use jws::{InvalidToken, Kind};
+pub use ring::{KeyInfo, KeyRing, OpenError, PUBLISHED_FOR, Rotation, Snapshot, master_secret};
 pub use signing_key::SigningKey;

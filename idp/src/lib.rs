@@ -27,8 +27,8 @@ use platform::{
     server::Shutdown,
 };
 
-pub use config::Config;
 use clients::Clients;
+pub use config::Config;
 use keys::KeyRing;
 use store::grants::Moment;
 
@@ -38,9 +38,9 @@ const SWEEP: Duration = Duration::from_secs(600);
 
 /// What every handler is given. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub(crate) struct App(Arc<Parts>);
 
-pub struct Parts {
+pub(crate) struct Parts {
     pub config: Config,
     pub clock: Clock,
     pub db: Db,
@@ -49,7 +49,8 @@ pub struct Parts {
     pub passwords: password::Pool,
     pub site: Site,
     secrets: Secrets,
-    documents: oidc::discovery::Documents,
+    /// What both discovery addresses publish.
+    metadata: oidc::document::Document,
 }
 
 /// Keys derived from the ring's master secret, each for one purpose.
@@ -87,14 +88,14 @@ impl App {
 pub enum StartError {
     #[error("idp: {0}")]
     Database(#[from] OpenError),
-    #[error("idp: cannot store the declared clients: {0}")]
-    Clients(#[from] store::Error),
+    #[error("idp: cannot declare the clients: {0}")]
+    Clients(#[from] admin::clients::Error),
     #[error("idp: {0}")]
     Keys(#[from] keys::OpenError),
     #[error("idp: {0}")]
     Passwords(String),
-    #[error("idp: cannot declare the client {0}: {1}")]
-    Client(String, String),
+    #[error("idp: {0}")]
+    Metadata(#[from] oidc::discovery::BadIssuer),
 }
 
 /// Opens the database and the key ring, and starts what runs in the background.
@@ -108,12 +109,12 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let app = App(Arc::new(Parts {
         clients: Clients::new(db.clone()),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
-        site: Site::new(config.issuer.clone(), "idp", account::error_page),
+        site: Site::new(config.issuer.clone(), "idp", account::error_page(&config.name)),
         secrets: Secrets {
             refresh: secret::derive(&master, "refresh token successor"),
             device: secret::derive(&master, "known device"),
         },
-        documents: oidc::discovery::Documents::of(&config),
+        metadata: oidc::discovery::document(&config)?,
         keys,
         db,
         clock,
@@ -146,20 +147,21 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
 pub fn web_client_secret(config: &Config) -> Result<secret::SecretString, StartError> {
     let master = keys::master_secret(&config.keys_dir)?;
     let derived = secret::derive(&master, "web client secret");
-    Ok(format!("lks_{}", base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, derived)).into())
+    Ok(format!("lks_{}", base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, derived))
+        .into())
 }
 
 fn router(app: App) -> Router {
     let machines = Router::new()
-        .route("/.well-known/openid-configuration", get(oidc::discovery::openid_configuration))
-        .route("/.well-known/oauth-authorization-server", get(oidc::discovery::authorization_server))
+        .route("/.well-known/openid-configuration", get(oidc::discovery::get))
+        .route("/.well-known/oauth-authorization-server", get(oidc::discovery::get))
         .route("/jwks", get(oidc::jwks::get))
         .route("/token", post(oauth2::token::post))
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post));
     let people = Router::new()
-        .route("/", get(account::home::get))
+        .route("/", get(account::home::landing))
         .route("/authorize", get(oauth2::authorize::get).post(oauth2::authorize::post))
         .route("/authorize/resume", get(oauth2::authorize::resume))
         .route("/authorize/cancel", post(oauth2::authorize::cancel))
@@ -167,10 +169,9 @@ fn router(app: App) -> Router {
         .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
         .route("/signup/strength", post(account::sign_up::strength))
         .route("/consent", get(account::consent::get).post(account::consent::post))
-        .route("/account", get(account::home::get))
+        .route("/account", get(account::home::account))
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
-        .route("/static/{hash}/{name}", get(account::assets::get))
         .fallback(account::not_found)
         .layer(middleware::from_fn_with_state(app.site.clone(), pages::layer));
     let observed = Observed {
@@ -179,5 +180,6 @@ fn router(app: App) -> Router {
         trusted_proxies: app.config.trusted_proxies.clone().into(),
     };
     let db = app.db.clone();
-    platform::http::finish(machines.merge(people).with_state(app), observed, db)
+    let routes = machines.merge(people).with_state(app).merge(account::assets::router());
+    platform::http::finish(routes, observed, db)
 }

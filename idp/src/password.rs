@@ -12,8 +12,7 @@ use std::{
 };
 
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::PasswordHash,
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
@@ -180,7 +179,9 @@ fn work(queue: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>) {
 
 fn hash(argon2: &Argon2<'static>, Password(password): &Password) -> Option<String> {
     let hash = argon2.hash_password(password.expose_secret().as_bytes());
-    hash.inspect_err(|error| tracing::error!(%error, "a password could not be hashed")).ok().map(|hash| hash.to_string())
+    hash.inspect_err(|error| tracing::error!(%error, "a password could not be hashed"))
+        .ok()
+        .map(|hash| hash.to_string())
 }
 
 fn verify(argon2: &Argon2<'static>, password: &Password, stored: &str) -> Verdict {
@@ -193,9 +194,14 @@ fn verify(argon2: &Argon2<'static>, password: &Password, stored: &str) -> Verdic
     }
     let current = Params::try_from(&parsed).is_ok_and(|params| {
         let today = argon2.params();
-        (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost())
+        (params.m_cost(), params.t_cost(), params.p_cost())
+            == (today.m_cost(), today.t_cost(), today.p_cost())
     });
-    if current { Verdict::Right } else { hash(argon2, password).map_or(Verdict::Right, Verdict::RightRehashed) }
+    if current {
+        Verdict::Right
+    } else {
+        hash(argon2, password).map_or(Verdict::Right, Verdict::RightRehashed)
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +230,8 @@ mod tests {
     async fn old_parameters_are_replaced_when_the_password_is_right() {
         let hash = Pool::start(&cheap()).unwrap().hash(password("open sesame")).await.unwrap();
         let pool = Pool::start(&Config { memory: 16, ..cheap() }).unwrap();
-        let Verdict::RightRehashed(new) = pool.verify(password("open sesame"), Some(&hash)).await.unwrap() else {
+        let Verdict::RightRehashed(new) = pool.verify(password("open sesame"), Some(&hash)).await.unwrap()
+        else {
             panic!("not rehashed")
         };
         assert!(new.contains("m=16"));

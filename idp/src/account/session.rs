@@ -22,7 +22,8 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
     };
     let moment = app.moment();
     let mut conn = app.db.read().await?;
-    let session = sessions::find_live(&mut conn, &SecretHash::of(&token), moment.now, moment.seen_after).await?;
+    let session =
+        sessions::find_live(&mut conn, &SecretHash::of(&token), moment.now, moment.seen_after).await?;
     drop(conn);
     if let Some(session) = &session
         && session.last_seen_at + TOUCH_EVERY < moment.now
@@ -36,11 +37,18 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
 
 /// Starts a session after the person has proved who they are; ends the one that `headers` name. Always
 /// under a new id: one that an attacker knew before log-in is worth nothing after it. Returns the cookie.
-pub async fn start(app: &App, tx: &mut Tx, user: UserId, headers: &HeaderMap) -> Result<HeaderValue, store::Error> {
+pub async fn start(
+    app: &App,
+    tx: &mut Tx,
+    user: UserId,
+    headers: &HeaderMap,
+) -> Result<HeaderValue, store::Error> {
     let now = app.clock.now();
     if let Some(old) = app.site.cookie(headers, COOKIE) {
         let moment = app.moment();
-        if let Some(old) = sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await? {
+        if let Some(old) =
+            sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await?
+        {
             sessions::end(tx, old.id, now).await?;
         }
     }

@@ -6,10 +6,24 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::ring::Snapshot;
 
-/// A token of ours whose signature, type and issuer were checked.
-#[derive(Debug)]
-pub struct Verified<T> {
-    pub claims: T,
+/// What a token is for, said in its `typ` header so that none is taken for another (RFC 8725 §3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 9068 §2.1.
+    AccessToken,
+    /// OpenID Connect Core names no type: absent, or `JWT`.
+    IdToken,
+}
+
+impl Kind {
+    fn is(self, typ: Option<&str>) -> bool {
+        match self {
+            Self::AccessToken => typ.is_some_and(|typ| {
+                typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
+            }),
+            Self::IdToken => typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")),
+        }
+    }
 }
 
 /// Not a token of ours: forged, foreign, of another type, expired, or not a JWT.
@@ -18,24 +32,24 @@ pub struct Verified<T> {
 pub struct InvalidToken(pub &'static str);
 
 impl Snapshot {
-    /// Signs `claims` with the active key. `typ` says what kind of token it is (RFC 8725 §3.11).
-    pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, InvalidToken> {
+    /// Signs `claims` with the active key.
+    pub fn sign<T: Serialize>(&self, kind: Kind, claims: &T) -> Result<String, InvalidToken> {
         let mut header = Header::new(Algorithm::RS256);
-        header.typ = Some(typ.to_owned());
+        header.typ = (kind == Kind::AccessToken).then(|| "at+jwt".to_owned());
         header.kid = Some(self.active.kid.clone());
         encode(&header, claims, &self.active.encoding).map_err(|_| InvalidToken("it could not be signed"))
     }
 
-    /// Checks signature, `typ` and `iss`; `exp` too when `now` is given (an `id_token_hint` may be old).
-    pub fn verify<T: DeserializeOwned + Clone>(
+    /// Reads a token of ours: checks signature, `typ` and `iss`; `exp` too when `now` is given (an `id_token_hint` may be old).
+    pub fn verify<T: DeserializeOwned>(
         &self,
         token: &str,
-        typ: &[&str],
+        kind: Kind,
         issuer: &str,
         now: Option<DateTime<Utc>>,
-    ) -> Result<Verified<T>, InvalidToken> {
+    ) -> Result<T, InvalidToken> {
         let header = decode_header(token).map_err(|_| InvalidToken("it is not a JWT"))?;
-        if !header.typ.as_deref().is_some_and(|have| typ.iter().any(|want| have.eq_ignore_ascii_case(want))) {
+        if !kind.is(header.typ.as_deref()) {
             return Err(InvalidToken("its typ is another"));
         }
         let kid = header.kid.as_deref().ok_or(InvalidToken("it names no key"))?;
@@ -53,8 +67,7 @@ impl Snapshot {
                 return Err(InvalidToken("it has expired"));
             }
         }
-        let claims = serde_json::from_value(verified.claims)
-            .map_err(|_| InvalidToken("its claims are not those of its type"))?;
-        Ok(Verified { claims })
+        serde_json::from_value(verified.claims)
+            .map_err(|_| InvalidToken("its claims are not those of its type"))
     }
 }

@@ -14,6 +14,7 @@ use platform::secret;
 use zeroize::Zeroizing;
 
 use super::signing_key::SigningKey;
+use crate::oidc::document::Document;
 
 const TIME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 const MASTER: &str = "master.secret";
@@ -47,8 +48,8 @@ pub struct Snapshot {
     pub active: SigningKey,
     /// All, newest first.
     keys: Vec<(DateTime<Utc>, SigningKey)>,
-    /// The published document, serialised.
-    pub jwks: String,
+    /// The published document.
+    pub jwks: Document,
 }
 
 /// What operators are shown.
@@ -92,7 +93,7 @@ impl KeyRing {
     pub fn reload(&self, now: DateTime<Utc>) -> Result<(), OpenError> {
         let old = self.snapshot.load();
         let new = Snapshot::load(&self.directory, now, Some(&old))?;
-        if new.jwks != old.jwks || new.active.kid != old.active.kid {
+        if new.jwks.body() != old.jwks.body() || new.active.kid != old.active.kid {
             tracing::info!(kid = %new.active.kid, keys = new.keys.len(), "the key ring has changed: {} signs", new.active.kid);
             self.snapshot.store(Arc::new(new));
         }
@@ -123,7 +124,12 @@ impl KeyRing {
 
     /// Adds a key, and removes those that are not needed any more: in a planned rotation the keys whose
     /// successor has signed for longer than `longest_lifetime`, that of any token.
-    pub fn rotate(&self, rotation: Rotation, longest_lifetime: TimeDelta, now: DateTime<Utc>) -> Result<(), OpenError> {
+    pub fn rotate(
+        &self,
+        rotation: Rotation,
+        longest_lifetime: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<(), OpenError> {
         let _lock = lock(&self.directory)?;
         let old = files(&self.directory)?;
         match rotation {
@@ -163,7 +169,7 @@ impl Snapshot {
         let jwks = JwkSet { keys: keys.iter().map(|(_, key)| key.jwk.clone()).collect() };
         let jwks = serde_json::to_string(&jwks)
             .map_err(|error| OpenError::Io(directory.to_owned(), io::Error::other(error)))?;
-        Ok(Self { active: active.clone(), jwks, keys })
+        Ok(Self { active: active.clone(), jwks: Document::new(jwks), keys })
     }
 
     #[must_use]
@@ -186,7 +192,9 @@ fn files(directory: &Path) -> Result<Vec<KeyFile>, OpenError> {
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let Some((time, kid)) = name.strip_suffix(".pem").and_then(|name| name.split_once('.')) else { continue };
+        let Some((time, kid)) = name.strip_suffix(".pem").and_then(|name| name.split_once('.')) else {
+            continue;
+        };
         let Ok(time) = NaiveDateTime::parse_from_str(time, TIME_FORMAT) else { continue };
         files.push(KeyFile { activates_at: time.and_utc(), kid: kid.to_owned(), path });
     }
@@ -299,8 +307,9 @@ mod tests {
     fn another_node_finds_the_same_ring_and_the_same_secret() {
         let directory = tempfile::tempdir().unwrap();
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let (a, b) = (KeyRing::open(directory.path(), now).unwrap(), KeyRing::open(directory.path(), now).unwrap());
-        assert_eq!(a.snapshot().jwks, b.snapshot().jwks);
+        let (a, b) =
+            (KeyRing::open(directory.path(), now).unwrap(), KeyRing::open(directory.path(), now).unwrap());
+        assert_eq!(a.snapshot().jwks.body(), b.snapshot().jwks.body());
         assert_eq!(master_secret(directory.path()).unwrap(), master_secret(directory.path()).unwrap());
     }
 
@@ -315,7 +324,12 @@ mod tests {
         for entry in fs::read_dir(directory.path()).unwrap() {
             let entry = entry.unwrap();
             if entry.file_name() != ".lock" {
-                assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+                assert_eq!(
+                    entry.metadata().unwrap().permissions().mode() & 0o777,
+                    0o600,
+                    "{:?}",
+                    entry.path()
+                );
             }
         }
     }

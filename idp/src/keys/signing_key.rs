@@ -55,7 +55,10 @@ impl SigningKey {
         let der = key.to_pkcs1_der().map_err(|_| NotAKey)?;
         let pair = Arc::new(KeyPair::from_der(der.as_bytes()).map_err(|_| NotAKey)?);
         let encoding = EncodingKey::from_rsa_der(der.as_bytes());
-        parsed().write().unwrap_or_else(PoisonError::into_inner).insert(der.as_bytes().to_vec(), pair.clone());
+        parsed()
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(der.as_bytes().to_vec(), pair.clone());
         let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::RS256).map_err(|_| NotAKey)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| NotAKey)?;
         jwk.common.key_id = Some(kid.clone());

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use platform::{on_conn, secret::SecretHash};
 
 use super::{
-    Conn, ClientId, Error, GrantId, Tx,
+    ClientId, Conn, Error, GrantId, Tx,
     grants::{Grant, Moment},
 };
 

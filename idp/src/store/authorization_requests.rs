@@ -57,14 +57,21 @@ pub async fn find(
 }
 
 /// Ends the wait: of any number of answers to one request, one is taken.
-pub async fn spend(tx: &mut Tx, handle: &SecretHash, browser: &SecretHash, now: DateTime<Utc>) -> Result<bool, Error> {
+pub async fn spend(
+    tx: &mut Tx,
+    handle: &SecretHash,
+    browser: &SecretHash,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
-        sqlx::query("DELETE FROM authorization_requests WHERE handle_hash = $1 AND browser = $2 AND expires_at > $3")
-            .bind(handle)
-            .bind(browser)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(|done| done.rows_affected() == 1)
+        sqlx::query(
+            "DELETE FROM authorization_requests WHERE handle_hash = $1 AND browser = $2 AND expires_at > $3",
+        )
+        .bind(handle)
+        .bind(browser)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1)
     })
 }

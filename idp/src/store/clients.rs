@@ -30,7 +30,6 @@ pub struct Client {
     pub declared: bool,
 }
 
-
 /// A client that is not disabled.
 pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>, Error> {
     on_conn!(conn, |conn| {

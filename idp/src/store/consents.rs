@@ -6,7 +6,11 @@ use platform::on_conn;
 use super::{ClientId, Conn, Error, Tx, UserId};
 
 /// The scopes that were consented to, space-separated.
-pub async fn find_scope(conn: &mut Conn, user_id: UserId, client_id: &ClientId) -> Result<Option<String>, Error> {
+pub async fn find_scope(
+    conn: &mut Conn,
+    user_id: UserId,
+    client_id: &ClientId,
+) -> Result<Option<String>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_scalar("SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2")
             .bind(user_id)

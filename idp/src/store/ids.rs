@@ -1,6 +1,6 @@
 //! Types of columns, so that one kind of id cannot go where another belongs.
 
-use std::{convert::Infallible, fmt};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -73,9 +73,8 @@ impl fmt::Display for Words {
     }
 }
 
-impl TryFrom<String> for Words {
-    type Error = Infallible;
-    fn try_from(text: String) -> Result<Self, Infallible> {
-        Ok(Self(text.split_ascii_whitespace().map(str::to_owned).collect()))
+impl From<String> for Words {
+    fn from(text: String) -> Self {
+        Self(text.split_ascii_whitespace().map(str::to_owned).collect())
     }
 }

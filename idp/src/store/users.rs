@@ -106,7 +106,12 @@ pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Resul
     })
 }
 
-pub async fn set_password(tx: &mut Tx, id: UserId, password_hash: &str, now: DateTime<Utc>) -> Result<(), Error> {
+pub async fn set_password(
+    tx: &mut Tx,
+    id: UserId,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1")
             .bind(id)
@@ -132,7 +137,11 @@ pub async fn rehash_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> R
 }
 
 /// `disabled_at`: since when nothing is issued to them any more; `None` to let them in again. `false`: no such user.
-pub async fn set_disabled(tx: &mut Tx, id: UserId, disabled_at: Option<DateTime<Utc>>) -> Result<bool, Error> {
+pub async fn set_disabled(
+    tx: &mut Tx,
+    id: UserId,
+    disabled_at: Option<DateTime<Utc>>,
+) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE users SET disabled_at = $2 WHERE id = $1")
             .bind(id)

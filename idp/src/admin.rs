@@ -1,0 +1,4 @@
+//! What operators do, for the command line: the same statements and rules as everything else.
+
+pub mod clients;
+pub mod users;

@@ -1,0 +1,192 @@
+//! Registering clients: from the configuration and by operators.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use platform::{
+    db::Db,
+    secret::{self, ExposeSecret, SecretHash, SecretString},
+};
+
+use crate::{
+    config::ClientConfig,
+    oauth2::{redirect_uri, scope},
+    store::{self, ClientId, Words, clients, clients::Client},
+};
+
+const SECRET: &str = "lks_";
+const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+const DEFAULT_SCOPE: &str = "openid profile email";
+
+/// Why a client was not registered, or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
+    #[error("there is a client with this id already")]
+    Taken,
+    #[error("there is no such client")]
+    Unknown,
+    #[error("this client is declared in the configuration; change it there")]
+    Declared,
+    #[error("cannot read {0}: {1}")]
+    SecretFile(std::path::PathBuf, std::io::Error),
+    #[error("the database failed: {0}")]
+    Store(#[from] store::Error),
+}
+
+/// Everything that is wrong with a client's settings.
+#[must_use]
+pub fn check(client: &ClientConfig) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let has_secret = client.client_secret.is_some() || client.client_secret_file.is_some();
+    let method = method(client);
+    let grant_types = grant_types(client);
+    let id_fits = |byte: u8| byte.is_ascii_graphic();
+    if client.client_id.is_empty() || client.client_id.len() > 255 || !client.client_id.bytes().all(id_fits) {
+        wrong.push("client_id must be 1 to 255 visible ASCII characters".to_owned());
+    }
+    if client.client_secret.is_some() && client.client_secret_file.is_some() {
+        wrong.push("client_secret and client_secret_file exclude each other".to_owned());
+    }
+    if !METHODS.contains(&method) {
+        wrong.push(format!("token_endpoint_auth_method must be one of {}", METHODS.join(", ")));
+    } else if (method == "none") == has_secret {
+        wrong.push("a client has a secret unless its token_endpoint_auth_method is none".to_owned());
+    }
+    if client.client_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < 32) {
+        wrong.push(
+            "client_secret must have at least 32 characters; `latchkey client add` makes one".to_owned(),
+        );
+    }
+    for grant_type in grant_types.0.iter().filter(|grant_type| !GRANT_TYPES.contains(&grant_type.as_str())) {
+        wrong.push(format!(
+            "grant_types holds {grant_type:?}, which is not one of {}",
+            GRANT_TYPES.join(", ")
+        ));
+    }
+    if method == "none" && grant_types.has("client_credentials") {
+        wrong.push("a public client cannot have the grant type client_credentials".to_owned());
+    }
+    if grant_types.has("authorization_code") && client.redirect_uris.is_empty() {
+        wrong.push("redirect_uris is needed for authorization_code".to_owned());
+    }
+    for uri in client.redirect_uris.iter().chain(&client.post_logout_redirect_uris) {
+        if let Some(reason) = redirect_uri::refuse_registration(uri) {
+            wrong.push(format!("the redirect URI {uri:?} {reason}"));
+        }
+    }
+    if client.scope.as_deref().is_some_and(|scope| scope::parse(scope).is_none()) {
+        wrong.push("scope has characters that a scope may not".to_owned());
+    }
+    if let Some(audience) =
+        client.audience.split_ascii_whitespace().find(|uri| !redirect_uri::is_resource_identifier(uri))
+    {
+        wrong.push(format!("audience holds {audience:?}, which is not an absolute URI"));
+    }
+    if client.require_pkce == Some(false) && method == "none" {
+        wrong.push("a public client cannot do without PKCE".to_owned());
+    }
+    wrong
+}
+
+fn method(client: &ClientConfig) -> &str {
+    let has_secret = client.client_secret.is_some() || client.client_secret_file.is_some();
+    let default = if has_secret { "client_secret_basic" } else { "none" };
+    client.token_endpoint_auth_method.as_deref().unwrap_or(default)
+}
+
+fn grant_types(client: &ClientConfig) -> Words {
+    let default = || vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
+    Words(client.grant_types.clone().unwrap_or_else(default))
+}
+
+/// A client as it is stored.
+fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
+    let wrong = check(config);
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+    let secret = match (&config.client_secret, &config.client_secret_file) {
+        (Some(secret), _) => Some(secret.clone()),
+        (None, Some(path)) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| Error::SecretFile(path.clone(), error))?;
+            Some(SecretString::from(text.trim_end().to_owned()))
+        }
+        (None, None) => None,
+    };
+    let method = method(config).to_owned();
+    let scope = scope::parse(config.scope.as_deref().unwrap_or(DEFAULT_SCOPE));
+    Ok(Client {
+        id: ClientId(config.client_id.clone()),
+        name: if config.name.is_empty() { config.client_id.clone() } else { config.name.clone() },
+        secret_hash: secret.map(|secret| SecretHash::of(secret.expose_secret())),
+        redirect_uris: Words(config.redirect_uris.clone()),
+        post_logout_redirect_uris: Words(config.post_logout_redirect_uris.clone()),
+        grant_types: grant_types(config),
+        scope: scope.map(|scope| scope::to_text(&scope)).unwrap_or_default(),
+        audience: config.audience.clone(),
+        first_party: config.first_party,
+        require_pkce: config.require_pkce.unwrap_or(method == "none"),
+        token_endpoint_auth_method: method,
+        declared,
+    })
+}
+
+/// Makes the declared clients be as the configuration says; those that it says no more are disabled.
+pub async fn declare(db: &Db, configured: &[ClientConfig], now: DateTime<Utc>) -> Result<(), Error> {
+    let configured = configured.iter().map(|config| client(config, true)).collect::<Result<Vec<_>, _>>()?;
+    let ids: BTreeSet<&ClientId> = configured.iter().map(|client| &client.id).collect();
+    let mut tx = db.write().await?;
+    for known in clients::list(&mut tx).await? {
+        if known.declared && !ids.contains(&known.id) {
+            clients::disable(&mut tx, &known.id, now).await?;
+        }
+    }
+    for client in &configured {
+        clients::put(&mut tx, client, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Registers a client. `confidential`: a secret is made; it is returned here and never again.
+pub async fn add(
+    db: &Db,
+    mut config: ClientConfig,
+    confidential: bool,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretString>, Error> {
+    let secret = confidential.then(|| secret::generate(SECRET));
+    config.client_secret = secret.clone();
+    let client = client(&config, false)?;
+    let mut tx = db.write().await?;
+    if !clients::put(&mut tx, &client, now).await? {
+        return Err(Error::Taken);
+    }
+    tx.commit().await?;
+    Ok(secret)
+}
+
+pub async fn list(db: &Db) -> Result<Vec<Client>, Error> {
+    let mut conn = db.read().await?;
+    Ok(clients::list(&mut conn).await?)
+}
+
+pub async fn find(db: &Db, id: &str) -> Result<Client, Error> {
+    let mut conn = db.read().await?;
+    clients::find_live(&mut conn, &ClientId(id.to_owned())).await?.ok_or(Error::Unknown)
+}
+
+/// Removes a client with all that it was granted.
+pub async fn remove(db: &Db, id: &str) -> Result<(), Error> {
+    if find(db, id).await?.declared {
+        return Err(Error::Declared);
+    }
+    let mut tx = db.write().await?;
+    clients::delete(&mut tx, &ClientId(id.to_owned())).await?;
+    tx.commit().await?;
+    Ok(())
+}

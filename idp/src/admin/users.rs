@@ -1,0 +1,113 @@
+//! People, as operators see them.
+
+use chrono::{DateTime, Utc};
+use platform::{db::Db, secret::SecretString};
+
+use crate::{
+    config::Passwords,
+    email::Email,
+    password::{Busy, Password, Pool, Weakness},
+    store::{self, UserId, grants, sessions, users},
+};
+
+pub use crate::store::users::User;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("this is not an e-mail address")]
+    Email,
+    #[error("{0}")]
+    Password(#[from] Weakness),
+    #[error("somebody has this address already")]
+    Taken,
+    #[error("there is nobody with this address")]
+    Unknown,
+    #[error("argon2 cannot be used: {0}")]
+    Argon2(String),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error("the database failed: {0}")]
+    Store(#[from] store::Error),
+}
+
+/// Makes an account that can log in at once.
+pub async fn add(
+    db: &Db,
+    passwords: &Passwords,
+    email: &str,
+    name: &str,
+    password: &SecretString,
+    now: DateTime<Utc>,
+) -> Result<UserId, Error> {
+    let email = Email::parse(email).ok_or(Error::Email)?;
+    let hash = hash(passwords, password, &[&email.normalized, name]).await?;
+    let user = users::NewUser {
+        email: &email.typed,
+        email_normalized: &email.normalized,
+        name,
+        password_hash: &hash,
+    };
+    let mut tx = db.write().await?;
+    let id = users::insert(&mut tx, user, now).await?.ok_or(Error::Taken)?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// At most `limit` people, oldest first, after `after`.
+pub async fn list(db: &Db, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
+    let mut conn = db.read().await?;
+    Ok(users::list(&mut conn, after, limit).await?)
+}
+
+/// Shuts somebody out: their sessions end, nothing that was issued to them is good for more.
+pub async fn disable(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let mut tx = db.write().await?;
+    users::set_disabled(&mut tx, id, Some(now)).await?;
+    end_everything(&mut tx, id, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Lets somebody in again. What ended stays ended: they log in anew.
+pub async fn enable(db: &Db, email: &str) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let mut tx = db.write().await?;
+    users::set_disabled(&mut tx, id, None).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Sets a password; all sessions end, and all that clients hold.
+pub async fn set_password(
+    db: &Db,
+    passwords: &Passwords,
+    email: &str,
+    password: &SecretString,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let hash = hash(passwords, password, &[email]).await?;
+    let mut tx = db.write().await?;
+    users::set_password(&mut tx, id, &hash, now).await?;
+    end_everything(&mut tx, id, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn end_everything(tx: &mut store::Tx, id: UserId, now: DateTime<Utc>) -> Result<(), store::Error> {
+    sessions::end_all(tx, id, now).await?;
+    grants::revoke_all(tx, id, now).await
+}
+
+async fn find(db: &Db, email: &str) -> Result<UserId, Error> {
+    let email = Email::parse(email).ok_or(Error::Email)?;
+    let mut conn = db.read().await?;
+    let user = users::find_by_email(&mut conn, &email.normalized).await?;
+    user.map(|user| user.id).ok_or(Error::Unknown)
+}
+
+async fn hash(config: &Passwords, password: &SecretString, hints: &[&str]) -> Result<String, Error> {
+    let password = Password::chosen(password, hints, config.min_score)?;
+    Ok(Pool::start(config).map_err(Error::Argon2)?.hash(password).await?)
+}

@@ -1,0 +1,156 @@
+//! Access tokens: RFC 9068 JWTs.
+//!
+//! None is stored. Its `jti` begins with the id of the grant that it came from, so that introspection and
+//! userinfo find whether that grant is still alive; single ones are revoked by `jti`.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use platform::secret;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::BearerError;
+use crate::{
+    App, config,
+    keys::{InvalidToken, Kind},
+    store::{
+        self, ClientId, Conn, GrantId, SessionId,
+        grants::{self, Grant},
+        revoked_access_tokens,
+    },
+};
+
+/// RFC 9068 §2.2. `sid` is that of ID tokens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    pub iss: String,
+    pub sub: String,
+    pub aud: Audience,
+    pub client_id: ClientId,
+    pub scope: String,
+    pub jti: String,
+    /// Seconds since 1970.
+    pub iat: i64,
+    pub exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
+}
+
+/// One audience is a string, several are an array (RFC 7519 §4.1.3).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    /// The one that an ID token of ours has.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        match self {
+            Self::One(one) => Some(one),
+            Self::Several(several) => several.first().map(String::as_str),
+        }
+    }
+
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Several(several) => several.iter().any(|one| one == name),
+        }
+    }
+}
+
+/// Whom a token is about.
+#[derive(Debug)]
+pub enum Subject<'a> {
+    Grant(&'a Grant),
+    /// A client that acts as itself.
+    Client(&'a ClientId),
+}
+
+/// Signs an access token. `audience` is space-separated; without one the token is for our own userinfo.
+pub fn issue(
+    app: &App,
+    subject: &Subject<'_>,
+    scope: &str,
+    audience: &str,
+    now: DateTime<Utc>,
+) -> Result<String, InvalidToken> {
+    let mut audiences: Vec<String> = audience.split_ascii_whitespace().map(str::to_owned).collect();
+    let aud = match audiences.len() {
+        0 => Audience::One(app.config.issuer.clone()),
+        1 => Audience::One(audiences.swap_remove(0)),
+        _ => Audience::Several(audiences),
+    };
+    let (sub, client_id, grant) = match subject {
+        Subject::Grant(grant) => (grant.user_id.to_string(), &grant.client_id, Some(grant)),
+        Subject::Client(client_id) => (client_id.0.clone(), *client_id, None),
+    };
+    let claims = Claims {
+        iss: app.config.issuer.clone(),
+        sub,
+        aud,
+        client_id: client_id.clone(),
+        scope: scope.to_owned(),
+        jti: jti(grant.map(|grant| grant.id)),
+        iat: now.timestamp(),
+        exp: (now + config::seconds(app.config.tokens.access_token_lifetime)).timestamp(),
+        auth_time: grant.map(|grant| grant.auth_time.timestamp()),
+        sid: grant.map(|grant| grant.session_id),
+    };
+    app.keys.snapshot().sign(Kind::AccessToken, &claims)
+}
+
+fn jti(grant: Option<GrantId>) -> String {
+    let grant = grant.map_or(Uuid::nil(), |GrantId(id)| id);
+    let mut jti = [0; 32];
+    let (front, back) = jti.split_at_mut(16);
+    front.copy_from_slice(grant.as_bytes());
+    back.copy_from_slice(&secret::random::<16>());
+    URL_SAFE_NO_PAD.encode(jti)
+}
+
+impl Claims {
+    /// The grant that the token came from; `None` for a client that acted as itself.
+    fn grant(&self) -> Option<GrantId> {
+        let bytes = URL_SAFE_NO_PAD.decode(&self.jti).ok()?;
+        let id = Uuid::from_slice(bytes.get(..16)?).ok()?;
+        (!id.is_nil()).then_some(GrantId(id))
+    }
+}
+
+/// An access token of ours that is in force, and the grant that it came from.
+#[derive(Debug)]
+pub struct Live {
+    pub claims: Claims,
+    pub grant: Option<Grant>,
+}
+
+/// Reads an access token; checks that it is ours, has not expired or been revoked, and that the user,
+/// client and session behind it are alive.
+pub async fn find_live(app: &App, conn: &mut Conn, token: &str) -> Result<Live, BearerError> {
+    let moment = app.moment();
+    let claims: Claims =
+        app.keys.snapshot().verify(token, Kind::AccessToken, &app.config.issuer, Some(moment.now))?;
+    if revoked_access_tokens::contains(conn, &claims.jti).await? {
+        return Err(BearerError::InvalidToken("it was revoked"));
+    }
+    let grant = match claims.grant() {
+        Some(id) => {
+            let grant = grants::find_live(conn, id, moment).await?;
+            Some(grant.ok_or(BearerError::InvalidToken("its grant, user, client or session has ended"))?)
+        }
+        None if is_live_client(conn, &claims.client_id).await? => None,
+        None => return Err(BearerError::InvalidToken("its client is unknown or disabled")),
+    };
+    Ok(Live { claims, grant })
+}
+
+async fn is_live_client(conn: &mut Conn, id: &ClientId) -> Result<bool, store::Error> {
+    store::clients::find_live(conn, id).await.map(|client| client.is_some())
+}

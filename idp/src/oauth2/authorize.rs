@@ -1,0 +1,262 @@
+//! Authorization Endpoint, RFC 6749 §4.1.1 and OpenID Connect Core §3.1.2.
+
+mod prompt;
+mod request;
+mod response;
+
+use axum::{
+    body::Bytes,
+    extract::{Query, RawQuery, State, rejection::QueryRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
+use chrono::{DateTime, Utc};
+use platform::{
+    pages::{Page, Protected},
+    secret::{self, ExposeSecret, SecretHash},
+};
+use serde::Deserialize;
+
+use super::{
+    parameters::Parameters,
+    pending::{self, Pending},
+    scope,
+};
+use crate::{
+    App,
+    account::session,
+    config,
+    error::PageError,
+    store::{
+        GrantId, Tx,
+        authorization_codes::{self, AuthorizationCode},
+        consents,
+        grants::{self, Grant},
+        sessions::Session,
+    },
+};
+
+pub use request::{Request, audience};
+pub use response::AuthorizeError;
+
+const CODE: &str = "lkc_";
+
+/// What a person answered when asked for consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Allow,
+    Deny,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Handle {
+    request: String,
+}
+
+pub async fn get(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    page: Page,
+) -> Result<Response, AuthorizeError> {
+    authorize(&app, Parameters::parse(query.unwrap_or_default().as_bytes()), &headers, &page).await
+}
+
+/// OpenID Connect Core §3.1.2.1: the same by POST. Other sites may send it: it changes nothing by itself.
+pub async fn post(
+    State(app): State<App>,
+    headers: HeaderMap,
+    page: Page,
+    body: Bytes,
+) -> Result<Response, AuthorizeError> {
+    let parameters =
+        Parameters::from_form(&headers, &body).ok_or(PageError::Request("the body is not a form"))?;
+    authorize(&app, parameters, &headers, &page).await
+}
+
+async fn authorize(
+    app: &App,
+    parameters: Parameters,
+    headers: &HeaderMap,
+    page: &Page,
+) -> Result<Response, AuthorizeError> {
+    let request = Request::read(app, parameters).await?;
+    let session = session::current(app, headers).await?;
+    let next = next_step(app, &request, session.as_ref(), None).await?;
+    if request.prompt.none
+        && let Step::LogIn(error) | Step::Consent(error) = next
+    {
+        return Err(request.target.refuse(app, error, "prompt=none, but the person would have to be asked"));
+    }
+    match (next, session) {
+        (Step::Issue, Some(session)) => {
+            let mut tx = app.db.write().await?;
+            let code = issue_code(app, &mut tx, &request, &session).await?;
+            tx.commit().await?;
+            Ok(request.target.answer(app, vec![("code", code)]))
+        }
+        (next, _) => {
+            let handle = pending::store(app, &request.parameters, page).await?;
+            let place = match next {
+                Step::Consent(_) => "/consent",
+                _ if request.prompt.create => "/signup",
+                _ => "/login",
+            };
+            Ok(Redirect::to(&format!("{place}?request={handle}")).into_response())
+        }
+    }
+}
+
+/// Where log-in and sign-up lead when a request waits.
+pub async fn resume(
+    State(app): State<App>,
+    query: Result<Query<Handle>, QueryRejection>,
+    headers: HeaderMap,
+    page: Page,
+) -> Result<Response, AuthorizeError> {
+    let Ok(Query(Handle { request: handle })) = query else { return Err(PageError::Gone.into()) };
+    let pending = Pending::find(&app, &handle, &page).await?;
+    let Some(session) = session::current(&app, &headers).await? else {
+        return Ok(Redirect::to(&format!("/login?request={handle}")).into_response());
+    };
+    match next_step(&app, &pending.request, Some(&session), Some(pending.created_at)).await? {
+        Step::Issue => {
+            let mut tx = app.db.write().await?;
+            pending.spend(&mut tx, &page, app.clock.now()).await?;
+            let code = issue_code(&app, &mut tx, &pending.request, &session).await?;
+            tx.commit().await?;
+            Ok(pending.request.target.answer(&app, vec![("code", code)]))
+        }
+        Step::LogIn(_) => Ok(Redirect::to(&format!("/login?request={handle}")).into_response()),
+        Step::Consent(_) => Ok(Redirect::to(&format!("/consent?request={handle}")).into_response()),
+    }
+}
+
+/// The person would rather not log in.
+pub async fn cancel(
+    State(app): State<App>,
+    page: Page,
+    Protected(Handle { request: handle }): Protected<Handle>,
+) -> Result<Response, AuthorizeError> {
+    let pending = Pending::find(&app, &handle, &page).await?;
+    let mut tx = app.db.write().await?;
+    pending.spend(&mut tx, &page, app.clock.now()).await?;
+    tx.commit().await?;
+    Err(pending.request.target.refuse(&app, "access_denied", "the person cancelled"))
+}
+
+/// Carries out what a person answered on the consent page.
+pub async fn decide(
+    app: &App,
+    pending: Pending,
+    session: &Session,
+    page: &Page,
+    decision: Decision,
+) -> Result<Response, AuthorizeError> {
+    let request = &pending.request;
+    // The form was good for the session that is here now: log-in must be what the request demands.
+    if let Step::LogIn(_) = next_step(app, request, Some(session), Some(pending.created_at)).await? {
+        return Ok(Redirect::to(&format!("/login?request={}", pending.handle)).into_response());
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    pending.spend(&mut tx, page, now).await?;
+    if decision == Decision::Deny {
+        tx.commit().await?;
+        return Err(request.target.refuse(app, "access_denied", "the person refused consent"));
+    }
+    let client_id = &request.target.client.id;
+    let remembered = consents::find_scope(&mut tx, session.user_id, client_id).await?.unwrap_or_default();
+    let scope = scope::union(&remembered, &request.scope);
+    consents::put(&mut tx, session.user_id, client_id, &scope, now).await?;
+    let code = issue_code(app, &mut tx, request, session).await?;
+    tx.commit().await?;
+    tracing::info!(client.id = %client_id, user.id = %session.user_id, "{} allowed {client_id} {scope:?}", session.user_id);
+    Ok(request.target.answer(app, vec![("code", code)]))
+}
+
+/// What has to happen before a code can be given; with the error that `prompt=none` gets instead.
+enum Step {
+    LogIn(&'static str),
+    Consent(&'static str),
+    Issue,
+}
+
+/// `started`: when this request began to wait. A log-in after that is the one it asked for.
+async fn next_step(
+    app: &App,
+    request: &Request,
+    session: Option<&Session>,
+    started: Option<DateTime<Utc>>,
+) -> Result<Step, AuthorizeError> {
+    const LOG_IN: Step = Step::LogIn("login_required");
+    let Some(session) = session else { return Ok(LOG_IN) };
+    let fresh = started.is_some_and(|started| session.auth_time >= started);
+    let too_old = |max_age| session.auth_time + max_age < app.clock.now();
+    if !fresh && (request.prompt.log_in_again() || request.max_age.is_some_and(too_old)) {
+        return Ok(LOG_IN);
+    }
+    if request.hinted_user.is_some_and(|hinted| hinted != session.user_id) {
+        if fresh {
+            // They logged in, as somebody else than the client expects.
+            return Err(request.target.refuse(
+                app,
+                "login_required",
+                "another person than id_token_hint names",
+            ));
+        }
+        return Ok(LOG_IN);
+    }
+    let client = &request.target.client;
+    if request.prompt.consent {
+        return Ok(Step::Consent("consent_required"));
+    }
+    if client.first_party {
+        return Ok(Step::Issue);
+    }
+    let mut conn = app.db.read().await?;
+    let remembered = consents::find_scope(&mut conn, session.user_id, &client.id).await?;
+    let covered = remembered.is_some_and(|remembered| scope::covers(&remembered, &request.scope));
+    Ok(if covered { Step::Issue } else { Step::Consent("consent_required") })
+}
+
+async fn issue_code(
+    app: &App,
+    tx: &mut Tx,
+    request: &Request,
+    session: &Session,
+) -> Result<String, AuthorizeError> {
+    let now = app.clock.now();
+    let tokens = &app.config.tokens;
+    let client = &request.target.client;
+    let refreshes = client.grant_types.has("refresh_token");
+    // A grant that nothing can be got from any more is swept.
+    let lifetime = if refreshes {
+        tokens.refresh_token_lifetime
+    } else {
+        tokens.code_lifetime + tokens.access_token_lifetime
+    };
+    let grant = Grant {
+        id: GrantId::new(),
+        client_id: client.id.clone(),
+        user_id: session.user_id,
+        session_id: session.id,
+        offline: refreshes && scope::has(&request.scope, "offline_access"),
+        scope: request.scope.clone(),
+        audience: request.audience.clone(),
+        auth_time: session.auth_time,
+        expires_at: now + config::seconds(lifetime),
+    };
+    let code = secret::generate(CODE);
+    let row = AuthorizationCode {
+        grant_id: grant.id,
+        client_id: client.id.clone(),
+        redirect_uri: request.target.redirect_uri.clone(),
+        code_challenge: request.code_challenge.clone(),
+        nonce: request.parameters.get("nonce").map(str::to_owned),
+        expires_at: now + config::seconds(tokens.code_lifetime),
+    };
+    grants::insert(tx, &grant, now).await?;
+    authorization_codes::insert(tx, &SecretHash::of(code.expose_secret()), &row).await?;
+    Ok(code.expose_secret().to_owned())
+}

@@ -1,0 +1,132 @@
+//! Reading an authorization request: first whom it is from and where answers go, then everything else.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::{
+    super::{machine, parameters::Parameters, redirect_uri, scope},
+    prompt::Prompt,
+    response::{AuthorizeError, ResponseMode, Target},
+};
+use crate::{
+    App,
+    error::PageError,
+    oidc::id_token,
+    store::{UserId, clients::Client},
+};
+
+/// A well-formed request of a registered client.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub target: Target,
+    pub parameters: Parameters,
+    /// Sorted, never empty, within what the client may ask for.
+    pub scope: String,
+    /// Space-separated; may be empty.
+    pub audience: String,
+    pub code_challenge: Option<String>,
+    pub prompt: Prompt,
+    pub max_age: Option<TimeDelta>,
+    /// Whom `id_token_hint` names.
+    pub hinted_user: Option<UserId>,
+}
+
+impl Request {
+    /// RFC 6749 §4.1.2.1: until client and redirect URI are known to be good, errors are pages; then, redirects.
+    pub async fn read(app: &App, parameters: Parameters) -> Result<Self, AuthorizeError> {
+        let (client, redirect_uri) = recipient(app, &parameters).await?;
+        let mode = ResponseMode::parse(parameters.get("response_mode"));
+        let target = Target {
+            client,
+            redirect_uri,
+            state: parameters.get("state").filter(|_| !parameters.is_duplicated("state")).map(str::to_owned),
+            mode: mode.unwrap_or(ResponseMode::Query),
+        };
+        let refuse = |error, rule| target.refuse(app, error, rule);
+        if mode.is_none() {
+            return Err(refuse("invalid_request", "response_mode is neither query nor form_post"));
+        }
+        // Core §6: silently ignoring a request object would be a fault.
+        if parameters.get("request").is_some() {
+            return Err(refuse("request_not_supported", "request objects are not supported"));
+        }
+        if parameters.get("request_uri").is_some() {
+            return Err(refuse("request_uri_not_supported", "request objects are not supported"));
+        }
+        if !target.client.grant_types.has("authorization_code") {
+            return Err(refuse("unauthorized_client", "the client is not registered for authorization_code"));
+        }
+        let negotiated =
+            machine::authorize(&parameters, &target.client).map_err(|(error, rule)| refuse(error, rule))?;
+        let prompt = Prompt::parse(parameters.get("prompt")).ok_or_else(|| {
+            refuse("invalid_request", "prompt has an unknown value, or none beside another")
+        })?;
+        let max_age = max_age(&parameters).map_err(|rule| refuse("invalid_request", rule))?;
+        let audience =
+            audience(app, &parameters, &target.client).map_err(|(error, rule)| refuse(error, rule))?;
+        let hinted_user = match parameters.get("id_token_hint") {
+            None => None,
+            Some(hint) => {
+                let hint = id_token::read_hint(app, hint);
+                Some(
+                    hint.map_err(|_| refuse("invalid_request", "id_token_hint is not an ID token of ours"))?
+                        .sub,
+                )
+            }
+        };
+        Ok(Self {
+            scope: negotiated.scope,
+            code_challenge: negotiated.code_challenge,
+            audience,
+            prompt,
+            max_age,
+            hinted_user,
+            target,
+            parameters,
+        })
+    }
+}
+
+/// The client, and which of its redirect URIs is meant.
+async fn recipient(app: &App, parameters: &Parameters) -> Result<(Arc<Client>, String), AuthorizeError> {
+    if parameters.is_duplicated("client_id") || parameters.is_duplicated("redirect_uri") {
+        return Err(PageError::Request("client_id or redirect_uri was sent twice").into());
+    }
+    let id = parameters.get("client_id").ok_or(PageError::Request("client_id is missing"))?;
+    let client =
+        app.clients.find(id).await?.ok_or(PageError::Request("the client is unknown or disabled"))?;
+    let uri = parameters.get("redirect_uri").ok_or(PageError::Request("redirect_uri is missing"))?;
+    if !redirect_uri::is_registered(&client.redirect_uris.0, uri) {
+        return Err(PageError::Request("redirect_uri is not registered").into());
+    }
+    Ok((client, uri.to_owned()))
+}
+
+/// Seconds, a whole number (Core §3.1.2.1).
+fn max_age(parameters: &Parameters) -> Result<Option<TimeDelta>, &'static str> {
+    let Some(text) = parameters.get("max_age") else { return Ok(None) };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse::<u32>().ok().filter(|_| digits).ok_or("max_age is not a number of seconds")?;
+    Ok(Some(TimeDelta::seconds(seconds.into())))
+}
+
+/// The audience that tokens get: the `resource`s asked for (RFC 8707), else the client's own.
+pub fn audience(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+) -> Result<String, (&'static str, &'static str)> {
+    let mut audience = Vec::new();
+    for resource in parameters.all("resource") {
+        let known = app.config.resources.iter().any(|known| known.identifier == resource)
+            || scope::has(&client.audience, resource);
+        if !known {
+            return Err(("invalid_target", "resource is not one that tokens are given for"));
+        }
+        if !audience.contains(&resource) {
+            audience.push(resource);
+        }
+    }
+    Ok(if audience.is_empty() { client.audience.clone() } else { audience.join(" ") })
+}

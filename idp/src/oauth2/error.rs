@@ -1,0 +1,111 @@
+//! What machines are told: RFC 6749 §5.2 for the token endpoint and its neighbours, RFC 6750 §3 for bearer
+//! tokens. The client learns the code; the reason goes to the log, once, here.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::{keys::InvalidToken, store};
+
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    #[error("invalid_request: {0}")]
+    InvalidRequest(&'static str),
+    #[error("invalid_client: {0}")]
+    InvalidClient(&'static str),
+    #[error("invalid_grant: {0}")]
+    InvalidGrant(&'static str),
+    #[error("unauthorized_client: {0}")]
+    UnauthorizedClient(&'static str),
+    #[error("unsupported_grant_type")]
+    UnsupportedGrantType,
+    #[error("invalid_scope: {0}")]
+    InvalidScope(&'static str),
+    /// RFC 8707 §2.
+    #[error("invalid_target: {0}")]
+    InvalidTarget(&'static str),
+    #[error("server_error: {0}")]
+    Internal(#[from] store::Error),
+    #[error("server_error: {0}")]
+    Sign(#[from] InvalidToken),
+    /// oxide-auth was driven in a way that it does not allow.
+    #[error("server_error: the state machine was misused")]
+    Machine,
+}
+
+impl IntoResponse for TokenError {
+    fn into_response(self) -> Response {
+        let (status, code) = match &self {
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::UnauthorizedClient(_) => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::Internal(_) | Self::Sign(_) | Self::Machine => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "server_error")
+            }
+        };
+        if status.is_server_error() {
+            tracing::error!(error = %self, "a token request failed");
+        } else {
+            tracing::info!(rule = %self, "refused a token request");
+        }
+        let mut response = (status, Json(json!({"error": code}))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"latchkey\""));
+        }
+        response
+    }
+}
+
+/// RFC 6750 §3.
+#[derive(Debug, thiserror::Error)]
+pub enum BearerError {
+    /// No credentials: the challenge alone, without an error code (§3.1).
+    #[error("no access token")]
+    Missing,
+    #[error("invalid_request: {0}")]
+    InvalidRequest(&'static str),
+    #[error("invalid_token: {0}")]
+    InvalidToken(&'static str),
+    #[error("insufficient_scope: {0} is needed")]
+    InsufficientScope(&'static str),
+    #[error("server_error: {0}")]
+    Internal(#[from] store::Error),
+}
+
+impl From<InvalidToken> for BearerError {
+    fn from(InvalidToken(reason): InvalidToken) -> Self {
+        Self::InvalidToken(reason)
+    }
+}
+
+impl IntoResponse for BearerError {
+    fn into_response(self) -> Response {
+        let realm = "Bearer realm=\"latchkey\"";
+        let (status, challenge) = match &self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, realm.to_owned()),
+            Self::InvalidRequest(_) => {
+                (StatusCode::BAD_REQUEST, format!("{realm}, error=\"invalid_request\""))
+            }
+            Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, format!("{realm}, error=\"invalid_token\"")),
+            Self::InsufficientScope(scope) => {
+                (StatusCode::FORBIDDEN, format!("{realm}, error=\"insufficient_scope\", scope=\"{scope}\""))
+            }
+            Self::Internal(error) => {
+                tracing::error!(%error, "storage failed");
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            }
+        };
+        tracing::info!(rule = %self, "refused an access token");
+        ([(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, "no-store".to_owned())], status)
+            .into_response()
+    }
+}

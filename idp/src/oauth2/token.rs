@@ -1,0 +1,122 @@
+//! Token Endpoint, RFC 6749 §3.2.
+
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderName, header},
+};
+use platform::secret::{self, ExposeSecret, SecretHash, SecretString};
+use serde::Serialize;
+
+use super::{client_auth::authenticate, error::TokenError, parameters::Parameters, scope};
+use crate::{
+    App, config,
+    store::{Tx, clients::Client, grants::Grant, refresh_tokens},
+};
+
+const REFRESH_TOKEN: &str = "lkr_";
+
+/// RFC 6749 §5.1. Its `Debug` shows no token.
+#[derive(Serialize)]
+pub struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl std::fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenResponse").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl TokenResponse {
+    fn bearer(app: &App, access_token: String, scope: String) -> Self {
+        Self {
+            access_token,
+            token_type: "Bearer",
+            expires_in: app.config.tokens.access_token_lifetime,
+            refresh_token: None,
+            scope,
+            id_token: None,
+        }
+    }
+}
+
+type NoStore = [(HeaderName, &'static str); 1];
+
+pub async fn post(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(NoStore, Json<TokenResponse>), TokenError> {
+    let parameters = form(&headers, &body)?;
+    let client = authenticate(&app, &headers, &parameters).await?;
+    let grant_type =
+        parameters.get("grant_type").ok_or(TokenError::InvalidRequest("grant_type is missing"))?;
+    let known = matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials");
+    if known && !client.grant_types.has(grant_type) {
+        return Err(TokenError::UnauthorizedClient("the client is not registered for this grant type"));
+    }
+    let response = match grant_type {
+        "authorization_code" => authorization_code::grant(&app, &parameters, &client).await?,
+        "refresh_token" => refresh_token::grant(&app, &parameters, &client).await?,
+        "client_credentials" => client_credentials::grant(&app, &parameters, &client)?,
+        _ => return Err(TokenError::UnsupportedGrantType),
+    };
+    tracing::info!(client.id = %client.id, grant_type, "issued a token to {}", client.id);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)))
+}
+
+/// The parameters of a request to this endpoint or one of its neighbours.
+pub fn form(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, TokenError> {
+    Parameters::from_form(headers, body).ok_or(TokenError::InvalidRequest("the body is not a form"))
+}
+
+/// The audience of one access token: the `resource`s asked for at this endpoint, if they are within what
+/// was granted (RFC 8707 §2.2), else all of it.
+fn narrow_audience(parameters: &Parameters, granted: &str) -> Result<String, TokenError> {
+    let asked: Vec<&str> = parameters.all("resource").collect();
+    if asked.is_empty() {
+        return Ok(granted.to_owned());
+    }
+    if asked.iter().all(|resource| scope::has(granted, resource)) {
+        return Ok(asked.join(" "));
+    }
+    Err(TokenError::InvalidTarget("the resource was not granted"))
+}
+
+/// Whether a client gets refresh tokens with this scope: when it is registered for them and either ours or
+/// allowed to act while the person is away (OpenID Connect Core §11).
+fn may_refresh(client: &Client, scope: &str) -> bool {
+    client.grant_types.has("refresh_token") && (client.first_party || scope::has(scope, "offline_access"))
+}
+
+/// Stores a refresh token of the grant's family.
+async fn store_refresh_token(
+    app: &App,
+    tx: &mut Tx,
+    token: &SecretString,
+    grant: &Grant,
+) -> Result<(), TokenError> {
+    let idle = app.clock.now() + config::seconds(app.config.tokens.refresh_token_idle);
+    let hash = SecretHash::of(token.expose_secret());
+    refresh_tokens::insert(tx, &hash, grant.id, &grant.client_id, idle.min(grant.expires_at)).await?;
+    Ok(())
+}
+
+fn new_refresh_token() -> SecretString {
+    secret::generate(REFRESH_TOKEN)
+}

@@ -1,0 +1,84 @@
+//! Refreshing an Access Token, RFC 6749 §6, with rotation that can be repeated.
+//!
+//! The successor of a refresh token is derived from it, so a retry inside the grace window (a lost answer,
+//! two tabs) gets the same one. A token that comes back later is a copy: the family ends (RFC 9700 §4.14).
+
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use platform::secret::{ExposeSecret, SecretHash, SecretString};
+
+use super::{REFRESH_TOKEN, TokenResponse, narrow_audience, store_refresh_token};
+use crate::{
+    App, config,
+    oauth2::{
+        access_token::{self, Subject},
+        error::TokenError,
+        machine,
+        parameters::Parameters,
+        scope,
+    },
+    oidc::id_token,
+    store::{
+        clients::Client,
+        grants,
+        refresh_tokens::{self, Presented, Rotation},
+        sessions,
+    },
+};
+
+pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Result<TokenResponse, TokenError> {
+    let moment = app.moment();
+    let token = parameters.get("refresh_token").unwrap_or_default();
+    let hash = SecretHash::of(token);
+    let mut tx = app.db.write().await?;
+    let stored = refresh_tokens::find(&mut tx, &hash).await?;
+    let granted = match &stored {
+        Some(stored) => grants::find_scope(&mut tx, stored.grant_id).await?,
+        None => None,
+    };
+    let owner = stored.as_ref().map(|stored| &stored.client_id);
+    let asked = machine::refresh(parameters, client, owner.zip(granted.as_deref()))?;
+
+    let presented = Presented {
+        token: &hash,
+        client_id: &client.id,
+        grace_from: moment.now - config::seconds(app.config.tokens.refresh_token_grace),
+    };
+    let grant = match refresh_tokens::rotate(&mut tx, presented, moment).await? {
+        Rotation::Granted(grant) => grant,
+        Rotation::Replayed(grant_id) => {
+            grants::revoke(&mut tx, grant_id, moment.now).await?;
+            // Commit before refusing, or `?` undoes it.
+            tx.commit().await?;
+            tracing::warn!(client.id = %client.id, grant.id = %grant_id, "a refresh token came back after its grace: the family {grant_id} is revoked");
+            return Err(TokenError::InvalidGrant("the refresh token was used before"));
+        }
+        Rotation::Refused => {
+            return Err(TokenError::InvalidGrant(
+                "the refresh token has expired, or its user, client or session has ended",
+            ));
+        }
+    };
+    let audience = narrow_audience(parameters, &grant.audience)?;
+    let successor = successor(app, token);
+    store_refresh_token(app, &mut tx, &successor, &grant).await?;
+    if !grant.offline {
+        // Whoever works in a client is not idle.
+        sessions::touch(&mut tx, grant.session_id, moment.now).await?;
+    }
+    tx.commit().await?;
+
+    let access_token = access_token::issue(app, &Subject::Grant(&grant), &asked, &audience, moment.now)?;
+    let id_token = if scope::has(&asked, "openid") {
+        Some(id_token::issue(app, &grant, None, &access_token, moment.now)?)
+    } else {
+        None
+    };
+    let refresh_token = Some(successor.expose_secret().to_owned());
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(app, access_token, asked) })
+}
+
+fn successor(app: &App, token: &str) -> SecretString {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &app.secrets.refresh);
+    format!("{REFRESH_TOKEN}{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, token.as_bytes()))).into()
+}

@@ -1,0 +1,136 @@
+//! Provider metadata, OpenID Connect Discovery 1.0 §3 and RFC 8414: all that works, nothing that does not.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use openidconnect::{
+    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadata, ResponseTypes, Scope,
+    TokenUrl, UserInfoUrl,
+    core::{
+        CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
+        CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm,
+        CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use super::document::Document;
+use crate::{App, Config};
+
+/// Metadata that openidconnect has no name for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct More {
+    end_session_endpoint: String,
+    revocation_endpoint: String,
+    introspection_endpoint: String,
+    /// RFC 8414 §2.
+    code_challenge_methods_supported: Vec<String>,
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// RFC 9207 §3.
+    authorization_response_iss_parameter_supported: bool,
+    /// Initiating User Registration 1.0 §4.
+    prompt_values_supported: Vec<String>,
+}
+
+impl AdditionalProviderMetadata for More {}
+
+type Metadata = ProviderMetadata<
+    More,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+/// Not a URL, or not JSON: cannot come of a configuration that was checked.
+#[derive(Debug, thiserror::Error)]
+#[error("the issuer makes no metadata: {0}")]
+pub struct BadIssuer(String);
+
+pub async fn get(State(app): State<App>, headers: HeaderMap) -> Response {
+    app.metadata.answer(&headers)
+}
+
+pub fn document(config: &Config) -> Result<Document, BadIssuer> {
+    let metadata = metadata(config).map_err(|error| BadIssuer(error.to_string()))?;
+    serde_json::to_string(&metadata).map(Document::new).map_err(|error| BadIssuer(error.to_string()))
+}
+
+fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
+    let issuer = &config.issuer;
+    let at = |path: &str| format!("{issuer}{path}");
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let more = More {
+        end_session_endpoint: at("/logout"),
+        revocation_endpoint: at("/revoke"),
+        introspection_endpoint: at("/introspect"),
+        code_challenge_methods_supported: texts(&["S256"]),
+        revocation_endpoint_auth_methods_supported: texts(&[
+            "client_secret_basic",
+            "client_secret_post",
+            "none",
+        ]),
+        introspection_endpoint_auth_methods_supported: texts(&["client_secret_basic", "client_secret_post"]),
+        authorization_response_iss_parameter_supported: true,
+        prompt_values_supported: texts(&["none", "login", "consent", "select_account", "create"]),
+    };
+    let mut scopes = texts(&["openid", "profile", "email", "offline_access"]);
+    for scope in config.resources.iter().flat_map(|resource| &resource.scopes) {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
+    let claims = [
+        "sub",
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "at_hash",
+        "sid",
+        "amr",
+        "name",
+        "updated_at",
+        "email",
+        "email_verified",
+    ];
+    Ok(Metadata::new(
+        IssuerUrl::new(issuer.clone())?,
+        AuthUrl::new(at("/authorize"))?,
+        JsonWebKeySetUrl::new(at("/jwks"))?,
+        vec![ResponseTypes::new(vec![CoreResponseType::Code])],
+        vec![CoreSubjectIdentifierType::Public],
+        vec![CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256],
+        more,
+    )
+    .set_token_endpoint(Some(TokenUrl::new(at("/token"))?))
+    .set_userinfo_endpoint(Some(UserInfoUrl::new(at("/userinfo"))?))
+    .set_scopes_supported(Some(scopes.into_iter().map(Scope::new).collect()))
+    .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::FormPost]))
+    .set_grant_types_supported(Some(vec![
+        CoreGrantType::AuthorizationCode,
+        CoreGrantType::RefreshToken,
+        CoreGrantType::ClientCredentials,
+    ]))
+    .set_token_endpoint_auth_methods_supported(Some(vec![
+        CoreClientAuthMethod::ClientSecretBasic,
+        CoreClientAuthMethod::ClientSecretPost,
+        CoreClientAuthMethod::None,
+    ]))
+    .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
+    .set_claims_supported(Some(
+        claims.into_iter().map(|claim| CoreClaimName::new(claim.to_owned())).collect(),
+    ))
+    .set_claims_parameter_supported(Some(false))
+    .set_request_parameter_supported(Some(false))
+    // Its default is true.
+    .set_request_uri_parameter_supported(Some(false)))
+}

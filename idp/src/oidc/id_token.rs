@@ -1,0 +1,86 @@
+//! ID Token, OpenID Connect Core §2: who logged in, when and how. What else is known of them is at userinfo.
+
+use chrono::{DateTime, Utc};
+use openidconnect::{
+    AccessToken, AdditionalClaims, Audience, AuthenticationMethodReference, IdToken, IdTokenClaims,
+    IssuerUrl, JsonWebKeyId, Nonce, PrivateSigningKey, SigningError, StandardClaims, SubjectIdentifier,
+    core::{CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    App, config,
+    keys::{InvalidToken, Kind, SigningKey},
+    oauth2::access_token,
+    store::{SessionId, UserId, grants::Grant},
+};
+
+/// OpenID Connect Back-Channel Logout 1.0 §2.1.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct More {
+    sid: SessionId,
+}
+
+impl AdditionalClaims for More {}
+
+type Token = IdToken<More, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+
+/// Signs the ID token that goes with `access_token` (`at_hash`).
+pub fn issue(
+    app: &App,
+    grant: &Grant,
+    nonce: Option<String>,
+    access_token: &str,
+    now: DateTime<Utc>,
+) -> Result<String, InvalidToken> {
+    const UNSIGNED: InvalidToken = InvalidToken("it could not be signed");
+    let claims = IdTokenClaims::new(
+        IssuerUrl::new(app.config.issuer.clone()).map_err(|_| UNSIGNED)?,
+        vec![Audience::new(grant.client_id.0.clone())],
+        now + config::seconds(app.config.tokens.id_token_lifetime),
+        now,
+        StandardClaims::new(SubjectIdentifier::new(grant.user_id.to_string())),
+        More { sid: grant.session_id },
+    )
+    .set_auth_time(Some(grant.auth_time))
+    .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
+    .set_nonce(nonce.map(Nonce::new));
+    let keys = app.keys.snapshot();
+    let signer = Signer(&keys.active);
+    let algorithm = CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256;
+    let access_token = AccessToken::new(access_token.to_owned());
+    let token = Token::new(claims, &signer, algorithm, Some(&access_token), None).map_err(|_| UNSIGNED)?;
+    Ok(token.to_string())
+}
+
+/// Lets openidconnect sign with a key that was parsed when it was loaded.
+struct Signer<'a>(&'a SigningKey);
+
+impl PrivateSigningKey for Signer<'_> {
+    type VerificationKey = CoreJsonWebKey;
+
+    fn sign(&self, algorithm: &CoreJwsSigningAlgorithm, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+        if *algorithm != CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256 {
+            return Err(SigningError::UnsupportedAlg(format!("{algorithm:?}")));
+        }
+        self.0.sign(message).map_err(|_| SigningError::CryptoError)
+    }
+
+    /// openidconnect reads no more of it than the `kid`.
+    fn as_verification_key(&self) -> CoreJsonWebKey {
+        CoreJsonWebKey::new_rsa(Vec::new(), Vec::new(), Some(JsonWebKeyId::new(self.0.kid.clone())))
+    }
+}
+
+/// What an ID token of ours proves when it is handed back: by whom and for whom it was asked for.
+#[derive(Debug, Deserialize)]
+pub struct Hint {
+    pub sub: UserId,
+    pub aud: access_token::Audience,
+    pub sid: Option<SessionId>,
+}
+
+/// Reads an `id_token_hint`. It may have expired (Core §3.1.2.1, RP-Initiated Logout 1.0 §2).
+pub fn read_hint(app: &App, token: &str) -> Result<Hint, InvalidToken> {
+    app.keys.snapshot().verify(token, Kind::IdToken, &app.config.issuer, None)
+}

@@ -1,0 +1,77 @@
+//! UserInfo Endpoint, OpenID Connect Core §5.3: claims about the person, by the scopes of the access token.
+
+use axum::{Json, http::HeaderValue};
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderName, header},
+};
+use openidconnect::{
+    EmptyAdditionalClaims, EndUserEmail, EndUserName, LocalizedClaim, StandardClaims, SubjectIdentifier,
+    core::CoreUserInfoClaims,
+};
+
+use crate::{
+    App,
+    oauth2::{access_token, error::BearerError, parameters::Parameters, scope},
+    store::users,
+};
+
+type Answer = ([(HeaderName, &'static str); 1], Json<CoreUserInfoClaims>);
+
+pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Answer, BearerError> {
+    userinfo(&app, &bearer(&headers, None)?).await
+}
+
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Answer, BearerError> {
+    userinfo(&app, &bearer(&headers, Parameters::from_form(&headers, &body))?).await
+}
+
+async fn userinfo(app: &App, token: &str) -> Result<Answer, BearerError> {
+    let mut conn = app.db.read().await?;
+    let live = access_token::find_live(app, &mut conn, token).await?;
+    let scopes = &live.claims.scope;
+    let grant = live.grant.filter(|_| scope::has(scopes, "openid"));
+    let grant = grant.ok_or(BearerError::InsufficientScope("openid"))?;
+    let user = users::find(&mut conn, grant.user_id).await?;
+    let user = user.ok_or(BearerError::InvalidToken("its user is gone"))?;
+
+    let mut claims = StandardClaims::new(SubjectIdentifier::new(user.id.to_string()));
+    if scope::has(scopes, "profile") {
+        let mut name = LocalizedClaim::new();
+        name.insert(None, EndUserName::new(user.name));
+        claims = claims.set_name(Some(name)).set_updated_at(Some(user.updated_at));
+    }
+    if scope::has(scopes, "email") {
+        claims = claims
+            .set_email(Some(EndUserEmail::new(user.email)))
+            .set_email_verified(Some(user.email_verified));
+    }
+    let claims = CoreUserInfoClaims::new(claims, EmptyAdditionalClaims {});
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(claims)))
+}
+
+/// The access token of a request: in the header (RFC 6750 §2.1) or in a posted form (§2.2), never in both.
+fn bearer(headers: &HeaderMap, form: Option<Parameters>) -> Result<String, BearerError> {
+    const TWICE: BearerError = BearerError::InvalidRequest("there is more than one access token");
+    let form = form.unwrap_or_default();
+    if form.is_duplicated("access_token") {
+        return Err(TWICE);
+    }
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    match (sent.next(), sent.next(), form.get("access_token")) {
+        (None, _, None) => Err(BearerError::Missing),
+        (None, _, Some(token)) => Ok(token.to_owned()),
+        (Some(header), None, None) => from_header(header),
+        _ => Err(TWICE),
+    }
+}
+
+fn from_header(header: &HeaderValue) -> Result<String, BearerError> {
+    let (scheme, token) =
+        header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(BearerError::Missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(BearerError::Missing);
+    }
+    Ok(token.trim().to_owned())
+}
