@@ -1,6 +1,10 @@
 //! Reading a JSON body member by member, so that everything that is wrong is told at once.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+};
 
 use axum::{
     body::Bytes,
@@ -138,11 +142,14 @@ impl<'de> Deserialize<'de> for Body {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
                 let mut body = Body { members: BTreeMap::new(), errors: Vec::new() };
                 while let Some((member, value)) = map.next_entry::<String, Value>()? {
-                    if body.members.contains_key(&member) {
-                        let detail = Cow::Borrowed("is there twice");
-                        body.errors.push(FieldError { field: member, detail });
-                    } else {
-                        body.members.insert(member, value);
+                    match body.members.entry(member) {
+                        Entry::Vacant(entry) => {
+                            entry.insert(value);
+                        }
+                        Entry::Occupied(entry) => {
+                            let (field, detail) = (entry.key().clone(), Cow::Borrowed("is there twice"));
+                            body.errors.push(FieldError { field, detail });
+                        }
                     }
                 }
                 Ok(body)

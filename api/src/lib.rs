@@ -52,6 +52,8 @@ pub enum StartError {
     Database(#[from] db::OpenError),
     #[error("the task API's HTTP client: {0}")]
     HttpClient(#[from] reqwest::Error),
+    #[error("the task API's documentation: {0}")]
+    Docs(#[from] docs::Error),
 }
 
 /// Opens the database, starts the background work, and returns the finished router. Does not wait for the issuer.
@@ -79,10 +81,10 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         https: app.config.public_url.starts_with("https:"),
         trusted_proxies: app.config.trusted_proxies.clone().into(),
     };
-    Ok(http::finish(router(app), observed, db))
+    Ok(http::finish(router(app)?, observed, db))
 }
 
-fn router(app: App) -> Router {
+fn router(app: App) -> Result<Router, docs::Error> {
     let cors = cors::layer(&app.config);
     let (router, openapi) = OpenApiRouter::with_openapi(openapi::document(&app.config))
         .routes(routes!(tasks::list::get, tasks::create::post))
@@ -94,10 +96,10 @@ fn router(app: App) -> Router {
         Some(path) => router.route(&path, get(metadata::get)),
         None => router,
     };
-    router
-        .merge(docs::router(&openapi))
+    Ok(router
+        .merge(docs::router(&openapi)?)
         .fallback(error::not_found)
         .layer(middleware::map_response(error::as_problem))
         .layer(cors)
-        .with_state(app)
+        .with_state(app))
 }

@@ -10,10 +10,12 @@
 )]
 
 mod bearer;
+mod browser;
 mod conditional;
 mod idempotency;
 mod issuer;
 mod keys;
 mod list;
+mod speed;
 mod support;
 mod tasks;
