@@ -128,7 +128,7 @@ pub struct Throttle {
     pub per_account: u32,
     /// From one network, for all accounts.
     pub per_network: u32,
-    /// The longest wait, and how long attempts are remembered.
+    /// The longest wait. Attempts are remembered twice as long after the last one.
     pub longest_wait: u32,
 }
 

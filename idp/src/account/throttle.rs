@@ -70,7 +70,8 @@ pub async fn sign_up(app: &App) -> Result<Result<Attempt, Wait>, Error> {
 async fn admit(app: &App, counters: Vec<Counter>) -> Result<Result<Attempt, Wait>, Error> {
     let now = app.clock.now();
     let longest = app.config.throttle.longest_wait;
-    let expires_at = now + config::seconds(longest);
+    // Longer than the longest wait, or whoever sat it out would start afresh.
+    let expires_at = now + config::seconds(longest) * 2;
     let mut tx = app.db.write().await?;
     let mut until = now;
     for counter in &counters {

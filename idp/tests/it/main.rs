@@ -1,0 +1,24 @@
+//! The identity provider by HTTP, on SQLite and on PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
+
+mod fixture;
+
+mod access_tokens;
+mod authorize;
+mod clients;
+mod code;
+mod discovery;
+mod gate;
+mod logout;
+mod pages;
+mod prompt;
+mod redirect_uris;
+mod refresh;
+mod schema;
+mod token_requests;
