@@ -28,7 +28,6 @@ pub(crate) struct Task {
     pub(crate) description: Option<String>,
     pub(crate) completed: bool,
     pub(crate) created_at: DateTime<Utc>,
-    pub(crate) updated_at: DateTime<Utc>,
 }
 
 /// What a person writes of a task.

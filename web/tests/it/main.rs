@@ -1,0 +1,19 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
+
+mod browser;
+mod fake_api;
+mod fake_provider;
+mod forms;
+mod login;
+mod logout;
+mod pages;
+mod refresh;
+mod sessions;
+mod tasks;
+mod world;
