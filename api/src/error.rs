@@ -25,7 +25,7 @@ pub(crate) struct FieldError {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDetails<'a> {
-    #[schema(example = "Unprocessable Content")]
+    #[schema(example = "Unprocessable Entity")]
     title: &'a str,
     #[schema(example = 422)]
     status: u16,
