@@ -191,6 +191,7 @@ pub(crate) fn register_web(config: &mut Config) -> Result<(), Failure> {
         scope: Some(WEB_SCOPE.to_owned()),
         audience: web.api_url.clone(),
         first_party: true,
+        require_pkce: Some(true),
         ..Default::default()
     });
     web.client_secret = Some(secret);

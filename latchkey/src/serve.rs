@@ -82,7 +82,11 @@ pub(crate) async fn api(config: Config) -> Result<(), Failure> {
     let router = api::start(config.api.clone(), Clock::System, &running.shutdown).await?;
     running.serve(listeners, &router)?;
     say(format_args!("The task API is running at {0} (documentation: {0}/docs).\n", config.api.public_url))?;
-    say(format_args!("  Trusts  {}, for tokens with the audience {}", config.api.issuer, config.api.audience()))?;
+    say(format_args!(
+        "  Trusts  {}, for tokens with the audience {}",
+        config.api.issuer,
+        config.api.audience()
+    ))?;
     say(format_args!("  Data    {}", places(&[&config.api.database_url])))?;
     running.until_stopped().await
 }

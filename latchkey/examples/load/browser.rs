@@ -84,7 +84,8 @@ impl Browser {
     }
 
     async fn send(&mut self, request: RequestBuilder) -> Result<Response> {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let response = request.header(header::COOKIE, cookies.join("; ")).send().await?;
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             let pair = cookie.to_str()?.split(';').next().unwrap_or_default();

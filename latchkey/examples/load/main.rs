@@ -89,7 +89,9 @@ async fn start(program: &str) -> Result<()> {
         match request.basic_auth(&target.client, Some(&target.secret)).send().await {
             Ok(response) if response.status() == 200 => break Ok(started.elapsed()),
             Ok(response) => break Err(response.status().to_string()),
-            Err(_) if started.elapsed() > Duration::from_secs(20) => break Err("it does not start".to_owned()),
+            Err(_) if started.elapsed() > Duration::from_secs(20) => {
+                break Err("it does not start".to_owned());
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
         }
     };
@@ -126,14 +128,17 @@ async fn logins(pid: &str, seconds: u64, rate: Option<u32>) -> Result<()> {
             let attempt = login(target.clone(), number, measured.clone());
             tasks.spawn(async move { drop(attempt.await) });
         }
-        tokio::time::timeout(Duration::from_secs(30), async { while tasks.join_next().await.is_some() {} }).await?;
+        tokio::time::timeout(Duration::from_secs(30), async { while tasks.join_next().await.is_some() {} })
+            .await?;
     } else {
         for worker in 0..CONNECTIONS {
             let (target, measured) = (target.clone(), measured.clone());
             tasks.spawn(async move {
                 let mut number = worker;
                 while Instant::now() < deadline {
-                    login(target.clone(), number, measured.clone()).await.unwrap_or_else(|error| stop(&*error));
+                    login(target.clone(), number, measured.clone())
+                        .await
+                        .unwrap_or_else(|error| stop(&*error));
                     number += CONNECTIONS;
                 }
             });

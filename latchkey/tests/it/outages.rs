@@ -22,7 +22,11 @@ async fn write_until_it_is_gone(place: &Place, token: &str, node: Node) -> Vec<S
                 let Ok(response) = request.send().await else { break };
                 assert_eq!(response.status(), 201);
                 let location = response.headers()["location"].to_str().unwrap().to_owned();
-                acknowledged.push(if location.starts_with('/') { format!("{api}{location}") } else { location });
+                acknowledged.push(if location.starts_with('/') {
+                    format!("{api}{location}")
+                } else {
+                    location
+                });
             }
             acknowledged
         });

@@ -14,7 +14,7 @@ use platform::{
     clock::Clock,
     on_each_database,
     server::Shutdown,
-    testing::{TestServer, postgres, serve, sqlite},
+    testing::{self, TestServer, serve},
 };
 use tokio::task::JoinSet;
 
@@ -28,7 +28,7 @@ on_each_database! {
     async fn while_keys_are_rotated_no_request_fails_at_the_api(db) {
         let clock = Clock::test();
         let keys = tempfile::tempdir().unwrap();
-        let api_db = if db.url.starts_with("postgres") { postgres().await.unwrap() } else { sqlite() };
+        let api_db = if db.url.starts_with("postgres") { testing::postgres().await.unwrap() } else { testing::sqlite() };
         let (idp_listener, issuer) = TestServer::reserve();
         let (api_listener, api_url) = TestServer::reserve();
         let config = idp::Config {

@@ -131,11 +131,7 @@ pub async fn token(idp: &str, id: &str, secret: &str) -> String {
 
 /// A client with few connections and no memory of redirects.
 pub fn http() -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
-        .build()
-        .unwrap()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap()
 }
 
 /// What a JWT says; nothing is verified. `part` 0 is the header, 1 the claims.
