@@ -14,7 +14,7 @@ use std::{
 };
 
 use sqlx::{
-    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, Transaction,
+    ConnectOptions, Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, Transaction,
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -69,10 +69,13 @@ impl Db {
             let database = sqlite::Database::open(Path::new(path), &migrations.sqlite).await?;
             Ok(Self::Sqlite(database))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?;
+            // Once without the pool, which would only say that it timed out.
+            options.connect().await?.close().await?;
             let pool = PgPoolOptions::new()
                 .max_connections(16)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
-                .connect_with(PgConnectOptions::from_str(url)?)
+                .connect_with(options)
                 .await?;
             migrations.postgres.run(&pool).await?; // under PostgreSQL's advisory lock
             Ok(Self::Postgres(pool))

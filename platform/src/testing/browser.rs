@@ -134,9 +134,12 @@ impl Browser {
         field.send_keys(text).await.expect("a field that can be typed into");
     }
 
-    /// Clicks, once the element is there.
+    /// Clicks, once the element is there, and as a person would: not where something else lies over it.
     pub async fn click(&self, selector: &str) {
-        self.wait_css(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let element = self.wait_css(selector).await;
+        let middle = "arguments[0].scrollIntoView({ block: 'center' })";
+        let _ = self.client.execute(middle, vec![json!(element)]).await;
+        element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Waits until the address begins with `prefix`.
