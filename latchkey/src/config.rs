@@ -59,7 +59,7 @@ pub(crate) fn load(cli: &Cli) -> Loaded {
         .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
     let mut settings = Settings::read(file, environment, VARIABLES, &mut mistakes);
     set_flags(&mut settings, cli.command.as_ref());
-    complete(&mut settings);
+    let followed = complete(&mut settings);
 
     let mut config: Config = settings.extract(&mut mistakes);
     let everything = matches!(cli.command, None | Some(Command::Config(_)));
@@ -75,6 +75,11 @@ pub(crate) fn load(cli: &Cli) -> Loaded {
     if let Err(reason) = platform::telemetry::check(&config.log.filter) {
         mistakes.add("log.filter", reason);
     }
+    // A wrong address is one mistake, wherever else it holds.
+    let wrong: Vec<String> = mistakes.0.iter().map(|mistake| mistake.key.clone()).collect();
+    mistakes.0.retain(|mistake| {
+        !followed.iter().any(|(key, leader)| *key == mistake.key && wrong.iter().any(|wrong| wrong == leader))
+    });
     register_api(&mut config);
     Loaded { config, mistakes }
 }
@@ -126,25 +131,31 @@ fn set_flags(settings: &mut Settings, command: Option<&Command>) {
     }
 }
 
-/// What was said of one service holds for the others, unless they say otherwise.
-fn complete(settings: &mut Settings) {
-    if let Some(issuer) = settings.text("idp.issuer") {
-        settings.default_to("api.issuer", issuer.as_str());
-        settings.default_to("web.issuer", issuer);
+/// What was said of one service holds for the others, unless they say otherwise. Returns which key follows which.
+fn complete(settings: &mut Settings) -> Vec<(&'static str, &'static str)> {
+    let followers = [
+        ("api.issuer", "idp.issuer"),
+        ("web.issuer", "idp.issuer"),
+        ("web.api_url", "api.public_url"),
+        ("api.allowed_origins", "web.public_url"),
+    ];
+    for (key, leader) in followers {
+        match settings.text(leader) {
+            Some(origin) if key == "api.allowed_origins" => settings.default_to(key, vec![origin]),
+            Some(url) => settings.default_to(key, url),
+            None => {}
+        }
     }
-    if let Some(api) = settings.text("api.public_url") {
-        settings.default_to("web.api_url", api);
-    }
-    if let Some(web) = settings.text("web.public_url") {
-        settings.default_to("api.allowed_origins", vec![web]);
-    }
-    for (section, url) in [("idp", "idp.issuer"), ("api", "api.public_url"), ("web", "web.public_url")] {
+    for (key, url) in
+        [("idp.listen", "idp.issuer"), ("api.listen", "api.public_url"), ("web.listen", "web.public_url")]
+    {
         let port = settings.text(url).and_then(|url| Url::parse(&url).ok()).and_then(|url| own_port(&url));
         if let Some(port) = port {
             let addresses: Vec<String> = loopback(port).iter().map(ToString::to_string).collect();
-            settings.default_to(&format!("{section}.listen"), addresses);
+            settings.default_to(key, addresses);
         }
     }
+    followers.to_vec()
 }
 
 /// The port of an address that can only be this machine itself; anything else has a proxy in front.

@@ -16,12 +16,11 @@ on_each_database! {
         let secret = place.add_machine("reports");
         let token = place.token("reports", &secret).await;
 
-        let output = node.output();
+        let output = node.wait_for_output("Ctrl-C").await;
         for expected in [&place.idp, &place.api, &place.web] {
             assert!(output.contains(expected.as_str()), "{output}");
         }
         assert!(output.contains(&place.dir.path().join("keys").display().to_string()), "{output}");
-        assert!(output.contains("Ctrl-C"), "{output}");
         assert!(!output.contains("lks_"), "{output}");
         node.stop().await;
 
@@ -126,7 +125,7 @@ async fn one_service_alone_serves_only_itself() {
     let place = Place::new();
     let node = place.spawn(&["api", "--issuer", "https://issuer.example", "--audience", "tasks"]);
     node.wait_until_ready(&place.api).await;
-    let output = node.output();
+    let output = node.wait_for_output("Data").await;
     assert!(output.contains("https://issuer.example") && output.contains("tasks"), "{output}");
     assert!(http().get(format!("{}/health/live", place.idp)).send().await.is_err());
     assert!(!place.dir.path().join("keys").exists(), "only the identity provider has keys");

@@ -162,13 +162,13 @@ impl Ran {
         self
     }
 
-    /// Status 1, nothing on standard output, and sentences on standard error.
+    /// Status 1, nothing on standard output, and sentences on standard error (among lines of the log).
     #[track_caller]
     pub fn failure(self) -> Vec<String> {
         assert_eq!(self.status.code(), Some(1), "{}{}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "");
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
-        let lines = self.stderr.lines().map(|line| {
+        let lines = self.stderr.lines().filter(|line| !line.starts_with('{')).map(|line| {
             line.strip_prefix("latchkey: ").unwrap_or_else(|| panic!("{}", self.stderr)).to_owned()
         });
         lines.collect()
@@ -207,7 +207,16 @@ impl Node {
         }
     }
 
-    /// What it printed for people.
+    /// What it printed for people, as soon as that includes `text`.
+    pub async fn wait_for_output(&self, text: &str) -> String {
+        let started = Instant::now();
+        while !self.output().contains(text) {
+            assert!(started.elapsed() < PATIENCE, "no {text:?} in {}", self.output());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.output()
+    }
+
     pub fn output(&self) -> String {
         read(&self.stdout)
     }
