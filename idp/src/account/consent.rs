@@ -46,6 +46,8 @@ struct Consent<'a> {
     page: &'a Page,
     session: &'a Session,
     pending: &'a Pending,
+    /// In plain words, and by name where we have none.
+    permissions: Vec<(Option<&'static str>, &'a str)>,
     not_you: String,
 }
 
@@ -61,8 +63,14 @@ pub async fn get(
     let Some(session) = session::current(&app, &headers).await? else {
         return Ok(Redirect::to(&not_you).into_response());
     };
-    let consent =
-        Consent { place: &app.config.name, page: &page, session: &session, pending: &pending, not_you };
+    let consent = Consent {
+        place: &app.config.name,
+        page: &page,
+        session: &session,
+        pending: &pending,
+        permissions: permissions(&pending.scope),
+        not_you,
+    };
     let mut response = render(consent.render());
     response.extensions_mut().insert(pending.form_target());
     Ok(response)
@@ -86,15 +94,21 @@ pub async fn post(
     authorize::decide(&app, pending, &session, &page, decision).await
 }
 
-/// A scope in plain words; `None` for one that we do not know.
-fn in_words(scope: &str) -> Option<&'static str> {
-    Some(match scope {
-        "openid" => "Know that it is you, by a number that only says which account it is",
-        "profile" => "See your name",
-        "email" => "See your e-mail address",
-        "offline_access" => "Keep all this while you are away, until it is taken back",
-        "tasks:read" => "See your tasks",
-        "tasks:write" => "Add, change and delete your tasks",
-        _ => return None,
-    })
+/// In the order in which people are told.
+const IN_WORDS: [(&str, &str); 6] = [
+    ("openid", "Know that it is you"),
+    ("profile", "See your name"),
+    ("email", "See your e-mail address"),
+    ("tasks:read", "See your tasks"),
+    ("tasks:write", "Add, change and delete your tasks"),
+    ("offline_access", "Do all this while you are away, until it is taken back"),
+];
+
+/// Unknown scopes come first: what needs a closer look shall not drown.
+fn permissions(scope: &[String]) -> Vec<(Option<&'static str>, &str)> {
+    let place = |scope: &str| IN_WORDS.iter().position(|(name, _)| *name == scope);
+    let mut scopes: Vec<&str> = scope.iter().map(String::as_str).collect();
+    scopes.sort_by_key(|scope| place(scope));
+    let words = |scope: &str| IN_WORDS.iter().find(|(name, _)| *name == scope).map(|(_, words)| *words);
+    scopes.into_iter().map(|scope| (words(scope), scope)).collect()
 }

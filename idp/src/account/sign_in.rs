@@ -71,8 +71,8 @@ pub async fn get(
         return Ok(Redirect::to(&journey.destination()).into_response());
     }
     // Who is logged in and was sent here shall prove it again (`prompt=login`, `max_age`), or be another.
-    let email = journey.login_hint().or(session.as_ref().map(|session| session.email.as_str()));
-    Ok(show(&app, &page, &journey, StatusCode::OK, email.unwrap_or_default(), Problems::default()))
+    let email = journey.login_hint().unwrap_or_default();
+    Ok(show(&app, &page, &journey, StatusCode::OK, email, Problems::default()))
 }
 
 /// `POST /login`. Unknown, wrong, disabled: one answer, after the same work.
@@ -138,10 +138,9 @@ async fn log_in(
     drop(conn);
 
     // What cannot be a password is not hashed; something else is, so that it takes as long.
-    let password = Password::presented(typed).or_else(|| Password::presented(&"-".into()));
-    let Some(password) = password else { return Ok(None) };
-    let presentable = Password::presented(typed).is_some();
-    let stored = credentials.as_ref().filter(|_| presentable).map(|known| known.password_hash.as_str());
+    let presented = Password::presented(typed);
+    let stored = credentials.as_ref().filter(|_| presented.is_some()).map(|known| &*known.password_hash);
+    let Some(password) = presented.or_else(|| Password::presented(&"-".into())) else { return Ok(None) };
     let verdict = app.passwords.verify(password, stored).await?;
     let Some(known) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         tracing::info!(rule = "password", "refused a log-in: unknown address or wrong password");

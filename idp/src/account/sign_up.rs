@@ -184,7 +184,9 @@ fn check<'a>(app: &App, form: &'a Form) -> Result<(&'a str, Email, Password), Pr
     let problems = Problems {
         name: match name.chars().count() {
             0 => Some("Enter your name."),
-            1..=MAX_NAME if name.chars().any(char::is_control) => Some("Use letters and spaces only."),
+            1..=MAX_NAME if name.chars().any(char::is_control) => {
+                Some("The name holds a character that cannot be shown.")
+            }
             1..=MAX_NAME => None,
             _ => Some("Use at most 100 characters."),
         },

@@ -7,7 +7,10 @@ use super::visitor::{Answer, EMAIL, PASSWORD, Place};
 
 fn check(what: &str, page: &Answer) {
     let policy = page.header(header::CONTENT_SECURITY_POLICY);
-    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
+    assert!(
+        policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+        "{what}: {policy}"
+    );
     assert!(policy.contains("script-src 'nonce-") && !policy.contains("unsafe"), "{what}: {policy}");
     assert_eq!(page.header(header::CACHE_CONTROL), "no-store", "{what}");
     assert_eq!(page.header(header::X_FRAME_OPTIONS), "DENY", "{what}");
@@ -20,7 +23,10 @@ fn check(what: &str, page: &Answer) {
     }
     let tags = body.split('<').filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag);
     for tag in tags {
-        assert!(!tag.contains(" style=") && !tag.contains(" on"), "{what} has inline style or script: <{tag}>");
+        assert!(
+            !tag.contains(" style=") && !tag.contains(" on"),
+            "{what} has inline style or script: <{tag}>"
+        );
     }
     assert_eq!(body.matches("<script").count(), body.matches("nonce=\"").count(), "{what}");
     assert!(body.matches("<script").count() <= 1, "{what}");

@@ -14,7 +14,7 @@ on_each_database! {
         for (field, value, id, words) in [
             ("name", "  ", "name-error", "Enter your name."),
             ("name", long_name.as_str(), "name-error", "at most 100"),
-            ("name", "Bo\tb", "name-error", "Use letters"),
+            ("name", "Bo\tb", "name-error", "cannot be shown"),
             ("email", "", "email-error", "Enter your e-mail address."),
             ("email", "bob@", "email-error", "like name@example.com"),
             ("password", "", "password-error", "Choose a password."),
