@@ -3,6 +3,7 @@
 //! This module is the only one that names `jsonwebtoken` and `oxide_auth`.
 
 mod access;
+mod keys;
 mod token;
 
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use oxide_auth::{
 use crate::{App, error::BearerError};
 
 pub(crate) use access::{Access, Read, RequiredScope, Write};
-pub(crate) use token::{KeySet, Rules, is_asymmetric};
+pub(crate) use keys::KeySet;
 use token::{Refusal, Verified};
+pub(crate) use token::{Rules, is_asymmetric};
 
 /// Who calls, by an access token that was checked.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ pub(crate) struct FieldError {
     pub detail: Cow<'static, str>,
 }
 
-/// RFC 9457, as the specification lists it; [`Problem`] is how one is made.
+/// A refusal, as problem details (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDetails<'a> {

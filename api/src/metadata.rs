@@ -13,7 +13,7 @@ use crate::{
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// §2
+/// What RFC 9728 §2 defines.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProtectedResourceMetadata {
     /// What to ask tokens for (`resource`, RFC 8707).
