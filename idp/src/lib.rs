@@ -15,7 +15,9 @@ pub mod store;
 use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
-    Router, middleware,
+    Router,
+    http::{Method, header},
+    middleware,
     routing::{get, post},
 };
 use platform::{
@@ -28,6 +30,8 @@ use platform::{
 };
 
 use clients::Clients;
+use tower_http::cors::{self, CorsLayer};
+
 pub use config::Config;
 use keys::KeyRing;
 use store::grants::Moment;
@@ -151,6 +155,15 @@ pub fn web_client_secret(config: &Config) -> Result<secret::SecretString, StartE
         .into())
 }
 
+/// Scripts of any origin may call what is authenticated by what they bring, never by a cookie: apps that run
+/// in a browser are public clients.
+fn any_origin() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(cors::Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+}
+
 fn router(app: App) -> Router {
     let machines = Router::new()
         .route("/.well-known/openid-configuration", get(oidc::discovery::get))
@@ -159,7 +172,8 @@ fn router(app: App) -> Router {
         .route("/token", post(oauth2::token::post))
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
-        .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post));
+        .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))
+        .layer(any_origin());
     let people = Router::new()
         .route("/", get(account::home::landing))
         .route("/authorize", get(oauth2::authorize::get).post(oauth2::authorize::post))

@@ -2,9 +2,11 @@
 
 mod browser;
 mod postgres;
+mod schema;
 mod server;
 
 pub use browser::{Browser, Options, browser};
+pub use schema::same_schema;
 pub use server::{TestServer, serve};
 
 /// A database of one test's own. Its service migrates it, as it would in production.

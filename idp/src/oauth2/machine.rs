@@ -72,6 +72,12 @@ pub fn authorize(parameters: &Parameters, client: &Client) -> Result<Negotiated,
             }
             authorization::Output::Err(authorization::Error::Redirect(mut error)) => {
                 return Err(match error.description().kind() {
+                    // oxide-auth does not tell one that is missing from one that is not known.
+                    AuthorizationErrorType::UnsupportedResponseType
+                        if parameters.get("response_type").is_none() =>
+                    {
+                        ("invalid_request", "response_type is missing")
+                    }
                     AuthorizationErrorType::UnsupportedResponseType => {
                         ("unsupported_response_type", "response_type is not code")
                     }
@@ -187,6 +193,7 @@ pub fn refresh(
     client: &Client,
     granted: Option<(&ClientId, &str)>,
 ) -> Result<String, TokenError> {
+    check_scope(parameters)?;
     let request = TokenRequest { parameters, client };
     let mut machine = refresh::Refresh::new(&request);
     let mut input = refresh::Input::None;
@@ -219,6 +226,7 @@ pub fn refresh(
 
 /// Judges a client that acts as itself: the scope of its token.
 pub fn client_credentials(parameters: &Parameters, client: &Client) -> Result<String, TokenError> {
+    check_scope(parameters)?;
     let request = TokenRequest { parameters, client };
     let mut machine = credentials::ClientCredentials::new(&request);
     let mut input = credentials::Input::None;
@@ -267,6 +275,12 @@ pub fn client_credentials(parameters: &Parameters, client: &Client) -> Result<St
             }
         };
     }
+}
+
+/// RFC 6749 §5.2 calls a malformed scope `invalid_scope`; oxide-auth says `invalid_request`.
+fn check_scope(parameters: &Parameters) -> Result<(), TokenError> {
+    let well_formed = parameters.get("scope").is_none_or(|text| scope::parse(text).is_some());
+    if well_formed { Ok(()) } else { Err(TokenError::InvalidScope("scope has characters that it may not")) }
 }
 
 /// A code's scope is the grant's: the machine does not judge it.

@@ -1,11 +1,15 @@
 //! An identity provider with some clients, and browsers that log in to it as people do.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, Mutex},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use idp::{
     Config,
     config::{ClientConfig, Resource},
+    keys::KeyRing,
 };
 use platform::{
     clock::Clock,
@@ -16,6 +20,7 @@ use platform::{
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use url::Url;
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -32,13 +37,28 @@ pub fn code_challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
+/// A key directory of its own, holding the one key that this process has made: making one is slow.
+fn key_directory() -> TempDir {
+    static MADE: LazyLock<TempDir> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().unwrap();
+        KeyRing::open(directory.path(), Clock::System.now()).unwrap();
+        directory
+    });
+    let directory = tempfile::tempdir().unwrap();
+    for key in MADE.path().read_dir().unwrap() {
+        let key = key.unwrap();
+        std::fs::copy(key.path(), directory.path().join(key.file_name())).unwrap();
+    }
+    directory
+}
+
 pub struct TestIdp {
     pub url: String,
     pub clock: Clock,
     pub http: Client,
     /// The same database, for operators' commands and for looking at what was stored.
     pub db: Db,
-    pub keys: tempfile::TempDir,
+    pub keys: TempDir,
     _server: TestServer,
     _database: TestDb,
 }
@@ -84,14 +104,17 @@ impl TestIdp {
 
     pub async fn with(database: TestDb, change: impl FnOnce(&mut Config)) -> Self {
         let (listener, url) = TestServer::reserve();
-        let keys = tempfile::tempdir().unwrap();
+        let keys = key_directory();
         let mut config = Config {
             issuer: url.clone(),
             database_url: database.url.clone(),
             keys_dir: keys.path().to_owned(),
             clients: clients(),
             resources: vec![
-                Resource { identifier: API.to_owned(), scopes: vec!["tasks:read".to_owned(), "tasks:write".to_owned()] },
+                Resource {
+                    identifier: API.to_owned(),
+                    scopes: vec!["tasks:read".to_owned(), "tasks:write".to_owned()],
+                },
                 Resource { identifier: "https://files.example".to_owned(), scopes: Vec::new() },
             ],
             ..Config::default()
@@ -136,7 +159,8 @@ impl TestIdp {
     }
 
     pub fn authenticated(&self, path: &str, client: &str, fields: &[(&str, &str)]) -> RequestBuilder {
-        let mut form: Vec<(&str, &str)> = fields.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
+        let mut form: Vec<(&str, &str)> =
+            fields.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
         let mut request = self.http.post(self.at(path));
         match client {
             "spa" => form.push(("client_id", client)),
@@ -242,8 +266,9 @@ impl Browser<'_> {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Response {
-        let cookies = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}"));
-        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let cookies: Vec<String> =
+            self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
         let response = request.header(header::COOKIE, cookies).send().await.unwrap();
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();

@@ -16,8 +16,9 @@ struct App {
 
 impl App {
     fn start() -> Self {
-        let callback = routing::get(async |RawQuery(query): RawQuery| format!("GET {}", query.unwrap_or_default()))
-            .post(async |body: String| format!("POST {body}"));
+        let callback =
+            routing::get(async |RawQuery(query): RawQuery| format!("GET {}", query.unwrap_or_default()))
+                .post(async |body: String| format!("POST {body}"));
         let (listener, _) = TestServer::reserve();
         let router = Router::new().route("/callback", callback);
         Self { server: serve(listener, &router, Shutdown::default()) }

@@ -1,0 +1,102 @@
+//! Client authentication, RFC 6749 §2.3, and what operators do with clients.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use idp::{admin::clients, config::ClientConfig};
+use platform::{on_each_database, secret::ExposeSecret};
+use reqwest::{RequestBuilder, StatusCode};
+
+use crate::fixture::{SECRET, TestIdp, answer, refused};
+
+const GRANT: (&str, &str) = ("grant_type", "client_credentials");
+
+fn basic(text: &str) -> String {
+    format!("Basic {}", STANDARD.encode(text))
+}
+
+on_each_database! {
+    async fn only_the_registered_method_with_the_right_secret_will_do(db) {
+        let idp = TestIdp::new(db).await;
+        let post = || idp.http.post(idp.at("/token"));
+        let good = basic(&format!("robot:{SECRET}"));
+        let (status, _) = answer(post().header("authorization", &good).form(&[GRANT])).await;
+        assert_eq!(status, StatusCode::OK);
+
+        let in_query = idp.http.post(idp.at(&format!("/token?client_id=robot&client_secret={SECRET}")));
+        let wrong: Vec<(RequestBuilder, &str)> = vec![
+            (post().form(&[GRANT]), "invalid_client"),
+            (post().form(&[GRANT, ("client_id", "robot")]), "invalid_client"),
+            (post().form(&[GRANT, ("client_id", "robot"), ("client_secret", SECRET)]), "invalid_client"),
+            (post().form(&[GRANT, ("client_id", "unknown"), ("client_secret", SECRET)]), "invalid_client"),
+            (post().header("authorization", basic("robot:wrong")).form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", basic("robot:")).form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", basic("robot")).form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", basic("unknown:x")).form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", basic(&format!("spa:{SECRET}"))).form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", basic(&format!("poster:{SECRET}"))).form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", "Bearer x").form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", "Basic !").form(&[GRANT]), "invalid_client"),
+            (post().header("authorization", &good).form(&[GRANT, ("client_secret", SECRET)]), "invalid_request"),
+            (post().header("authorization", &good).form(&[GRANT, ("client_id", "web")]), "invalid_request"),
+            (post().header("authorization", &good).header("authorization", &good).form(&[GRANT]), "invalid_request"),
+            (in_query.form(&[GRANT]), "invalid_client"),
+            (post().form(&[GRANT, ("client_id", "spa"), ("client_secret", "x")]), "invalid_client"),
+        ];
+        for (index, (request, error)) in wrong.into_iter().enumerate() {
+            assert_eq!(answer(request).await, refused(error), "case {index}");
+        }
+    }
+
+    /// RFC 6749 §5.2: 401 names the scheme.
+    async fn a_failed_authentication_is_challenged(db) {
+        let idp = TestIdp::new(db).await;
+        let response = idp.http.post(idp.at("/token")).basic_auth("robot", Some("wrong")).form(&[GRANT]).send().await.unwrap();
+        assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Basic "));
+    }
+
+    async fn an_operators_client_gets_its_secret_once_and_works(db) {
+        let idp = TestIdp::new(db).await;
+        let config = ClientConfig {
+            client_id: "https://client.example/a+b".to_owned(),
+            grant_types: Some(vec!["client_credentials".to_owned()]),
+            scope: Some("tasks:read".to_owned()),
+            ..ClientConfig::default()
+        };
+        let now = idp.clock.now();
+        let secret = clients::add(&idp.db, config.clone(), true, now).await.unwrap().unwrap();
+        assert!(secret.expose_secret().starts_with("lks_"));
+        let encoded = "https%3A%2F%2Fclient.example%2Fa%2Bb";
+        let header = basic(&format!("{encoded}:{}", secret.expose_secret()));
+        let (status, _) = answer(idp.http.post(idp.at("/token")).header("authorization", header).form(&[GRANT])).await;
+        assert_eq!(status, StatusCode::OK);
+
+        assert!(matches!(clients::add(&idp.db, config, true, now).await, Err(clients::Error::Taken)));
+        let listed = clients::list(&idp.db).await.unwrap();
+        let stored = listed.iter().find(|client| client.id.0.starts_with("https")).unwrap();
+        assert!(!format!("{stored:?}").contains(secret.expose_secret()));
+        assert!(matches!(clients::remove(&idp.db, "web").await, Err(clients::Error::Declared)));
+        assert!(matches!(clients::remove(&idp.db, "nobody").await, Err(clients::Error::Unknown)));
+        clients::remove(&idp.db, "https://client.example/a+b").await.unwrap();
+    }
+
+    async fn a_client_that_is_no_longer_declared_is_shut_out(db) {
+        let idp = TestIdp::new(db).await;
+        clients::declare(&idp.db, &crate::fixture::clients()[1..], idp.clock.now()).await.unwrap();
+        assert!(matches!(clients::find(&idp.db, "web").await, Err(clients::Error::Unknown)));
+        clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
+        clients::find(&idp.db, "web").await.unwrap();
+    }
+}
+
+#[test]
+fn every_mistake_in_a_client_is_told_at_once() {
+    let wrong = ClientConfig {
+        client_id: "a b".to_owned(),
+        client_secret: Some("short".into()),
+        token_endpoint_auth_method: Some("none".to_owned()),
+        redirect_uris: vec!["javascript:alert(1)".to_owned(), "https://x.example/#f".to_owned()],
+        grant_types: Some(vec!["authorization_code".to_owned(), "password".to_owned()]),
+        audience: "not-a-uri".to_owned(),
+        ..ClientConfig::default()
+    };
+    assert_eq!(clients::check(&wrong).len(), 7, "{:#?}", clients::check(&wrong));
+}

@@ -1,0 +1,105 @@
+//! RP-Initiated Logout 1.0.
+
+use platform::on_each_database;
+use reqwest::{StatusCode, Url};
+
+use crate::fixture::{Browser, TestIdp, location, redirected};
+
+const BYE: &str = "https://web.example/bye";
+
+fn path(idp: &TestIdp, parameters: &[(&str, &str)]) -> String {
+    Url::parse_with_params(&idp.at("/logout"), parameters).unwrap().to_string()
+}
+
+async fn id_token(idp: &TestIdp, browser: &Browser<'_>, client: &str) -> String {
+    let (_, tokens) = idp.redeem(client, &browser.code(client, &[]).await, &[]).await;
+    tokens["id_token"].as_str().unwrap().to_owned()
+}
+
+async fn is_logged_in(browser: &Browser<'_>) -> bool {
+    redirected(&browser.authorize("web", &[("prompt", "none")]).await).1.contains_key("code")
+}
+
+on_each_database! {
+    async fn a_hint_of_this_session_logs_out_and_goes_back(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let hint = id_token(&idp, &browser, "web").await;
+        idp.clock.advance(chrono::TimeDelta::hours(2)); // the hint has expired; that is no matter
+        let parameters = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("state", "a b&c")];
+        let answer = browser.get(&path(&idp, &parameters)).await;
+        assert_eq!(location(&answer), format!("{BYE}?state=a+b%26c"));
+        assert!(!is_logged_in(&browser).await);
+        let again = browser.get(&path(&idp, &parameters)).await;
+        assert_eq!(location(&again), format!("{BYE}?state=a+b%26c"), "also when there is no session any more");
+    }
+
+    async fn the_same_works_by_post(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let hint = id_token(&idp, &browser, "web").await;
+        let form = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)];
+        let answer = browser.send(idp.http.post(idp.at("/logout")).form(&form).header("origin", "https://web.example")).await;
+        assert_eq!(location(&answer), BYE);
+        assert!(!is_logged_in(&browser).await);
+    }
+
+    async fn without_a_hint_the_person_is_asked(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let answer = browser.get(&path(&idp, &[("client_id", "web"), ("post_logout_redirect_uri", BYE)])).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(answer.text().await.unwrap().contains("logout-confirm"));
+        assert!(is_logged_in(&browser).await, "asking ends nothing");
+        let confirmed = browser.post("/logout/confirm", &[("client_id", "web"), ("post_logout_redirect_uri", BYE)]).await;
+        assert_eq!(confirmed.status(), StatusCode::OK, "a page: nothing proves who sent the person");
+        assert!(!is_logged_in(&browser).await);
+    }
+
+    async fn a_hint_of_another_session_asks_and_then_goes_back(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let elsewhere = idp.signed_up("bob").await;
+        let hint = id_token(&idp, &elsewhere, "web").await;
+        let parameters = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)];
+        let answer = browser.get(&path(&idp, &parameters)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("form-action 'self' https://web.example;"), "{policy}");
+        assert!(is_logged_in(&browser).await);
+        assert_eq!(location(&browser.post("/logout/confirm", &parameters).await), BYE);
+        assert!(!is_logged_in(&browser).await);
+        assert!(is_logged_in(&elsewhere).await, "another browser's session is not touched");
+    }
+
+    async fn an_unregistered_place_is_never_redirected_to(db) {
+        let idp = TestIdp::new(db).await;
+        for place in [
+            "https://evil.example/", "https://web.example/bye/", "https://other.example/bye", "//evil.example",
+            "javascript:alert(1)", "https://web.example/cb",
+        ] {
+            let browser = idp.signed_up(&format!("u{}", uuid::Uuid::new_v4().simple())).await;
+            let hint = id_token(&idp, &browser, "web").await;
+            let answer = browser.get(&path(&idp, &[("id_token_hint", &hint), ("post_logout_redirect_uri", place)])).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{place}");
+            assert!(answer.headers().get("location").is_none(), "{place}");
+            assert!(!is_logged_in(&browser).await, "{place}");
+        }
+    }
+
+    async fn a_client_id_that_contradicts_the_hint_goes_nowhere(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let hint = id_token(&idp, &browser, "web").await;
+        let parameters = [("id_token_hint", hint.as_str()), ("client_id", "other"), ("post_logout_redirect_uri", "https://other.example/bye")];
+        assert_eq!(browser.get(&path(&idp, &parameters)).await.status(), StatusCode::OK);
+    }
+
+    async fn another_site_cannot_log_a_person_out(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let forged = idp.http.post(idp.at("/logout/confirm")).form(&[("form_token", "x")]).header("origin", "https://evil.example");
+        assert_eq!(browser.send(forged).await.status(), StatusCode::FORBIDDEN);
+        assert!(is_logged_in(&browser).await);
+    }
+}

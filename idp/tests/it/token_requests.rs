@@ -1,0 +1,82 @@
+//! The token endpoint apart from codes and refresh tokens: client credentials, and requests that are none.
+
+use platform::on_each_database;
+use reqwest::StatusCode;
+
+use crate::fixture::{API, SECRET, TestIdp, answer, claims, refused};
+
+on_each_database! {
+    /// RFC 6749 §4.4 and RFC 9068 §2.2: the client is the subject; no refresh token, no ID token.
+    async fn a_client_acts_as_itself(db) {
+        let idp = TestIdp::new(db).await;
+        let (status, tokens) = idp.token("robot", &[("grant_type", "client_credentials")]).await;
+        assert_eq!(status, StatusCode::OK);
+        let access = claims(&tokens["access_token"]);
+        assert_eq!((&access["sub"], &access["client_id"], &access["aud"]), (&"robot".into(), &"robot".into(), &API.into()));
+        assert_eq!(access["scope"], "tasks:read tasks:write", "nothing that is about people");
+        assert!(access.get("sid").is_none());
+        assert!(tokens.get("refresh_token").is_none() && tokens.get("id_token").is_none());
+        assert!(idp.is_active("robot", &tokens["access_token"]).await);
+    }
+
+    async fn a_client_gets_no_more_than_it_is_registered_for(db) {
+        let idp = TestIdp::new(db).await;
+        let grant = ("grant_type", "client_credentials");
+        let (_, tokens) = idp.token("robot", &[grant, ("scope", "tasks:read"), ("resource", "https://files.example")]).await;
+        assert_eq!(claims(&tokens["access_token"])["scope"], "tasks:read");
+        assert_eq!(claims(&tokens["access_token"])["aud"], "https://files.example");
+        for scope in ["openid", "tasks:read admin", "tasks:read openid", "\"", "\u{e9}"] {
+            assert_eq!(idp.token("robot", &[grant, ("scope", scope)]).await, refused("invalid_scope"), "{scope}");
+        }
+        for resource in ["https://elsewhere.example", "nonsense"] {
+            let asked = [grant, ("resource", resource)];
+            assert_eq!(idp.token("robot", &asked).await, refused("invalid_target"), "{resource}");
+        }
+        for client in ["web", "spa", "poster"] {
+            assert_eq!(idp.token(client, &[grant]).await, refused("unauthorized_client"), "{client}");
+        }
+    }
+
+    async fn what_is_no_token_request_gets_its_error(db) {
+        let idp = TestIdp::new(db).await;
+        let post = || idp.http.post(idp.at("/token")).basic_auth("robot", Some(SECRET));
+        let form = |body: &str| {
+            post().header("content-type", "application/x-www-form-urlencoded").body(body.to_owned())
+        };
+        let wrong = [
+            (post().json(&serde_json::json!({"grant_type": "client_credentials"})), "invalid_request"),
+            (post().body("grant_type=client_credentials"), "invalid_request"),
+            (form(""), "invalid_request"),
+            (form("grant_type="), "invalid_request"),
+            (form("grant_type=client_credentials&grant_type=client_credentials"), "invalid_request"),
+            (form("grant_type=client_credentials&scope=tasks:read&scope=tasks:write"), "invalid_request"),
+            (form("grant_type=implicit"), "unsupported_grant_type"),
+            (form("grant_type=urn:ietf:params:oauth:grant-type:device_code"), "unsupported_grant_type"),
+            (form("grant_type=%FF%FE"), "unsupported_grant_type"),
+            (form("grant_type=authorization_code&code=x"), "unauthorized_client"),
+        ];
+        for (index, (request, error)) in wrong.into_iter().enumerate() {
+            assert_eq!(answer(request).await, refused(error), "case {index}");
+        }
+        let huge = "a=".repeat(100_000);
+        assert_eq!(form(&huge).send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let get = idp.http.get(idp.at("/token?grant_type=client_credentials")).basic_auth("robot", Some(SECRET));
+        assert_eq!(get.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    /// Browser-based public clients call these endpoints themselves; no cookie is ever involved.
+    async fn scripts_of_other_origins_may_call_what_needs_no_cookie(db) {
+        let idp = TestIdp::new(db).await;
+        for path in ["/token", "/userinfo", "/revoke", "/jwks", "/.well-known/openid-configuration"] {
+            let preflight = idp.http.request(reqwest::Method::OPTIONS, idp.at(path))
+                .header("origin", "https://spa.example")
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "authorization,content-type");
+            let response = preflight.send().await.unwrap();
+            assert_eq!(response.headers()["access-control-allow-origin"], "*", "{path}");
+            assert!(response.headers().get("access-control-allow-credentials").is_none(), "{path}");
+        }
+        let page = idp.http.get(idp.at("/login")).header("origin", "https://spa.example").send().await.unwrap();
+        assert!(page.headers().get("access-control-allow-origin").is_none());
+    }
+}
