@@ -40,7 +40,7 @@ function restoreFocus({ id, task, name, index }) {
   const items = [...document.querySelectorAll("[data-task-id]")];
   const same = items.find((item) => item.dataset.taskId === task);
   const near = same ?? (index >= 0 ? items[Math.min(index, items.length - 1)] : undefined);
-  const target = document.querySelector("[autofocus]") ?? (id && document.getElementById(id)) ??
+  const target = document.querySelector("[autofocus]") ?? (id ? document.getElementById(id) : null) ??
     near?.querySelector(`[name="${name}"]`) ?? document.querySelector("h1");
   target?.focus({ preventScroll: Boolean(same) });
 }

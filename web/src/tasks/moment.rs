@@ -31,7 +31,7 @@ fn relative(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
         minutes @ 1..60 => some(minutes, "minute"),
         60..1440 => some(ago.num_hours(), "hour"),
         1440..43_200 => some(ago.num_days(), "day"),
-        _ => format!("on {}", then.format("%-d %B %Y")),
+        _ => format!("on {}", then.format("%-d %b %Y")),
     }
 }
 

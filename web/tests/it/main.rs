@@ -10,6 +10,7 @@ mod browser;
 mod fake_api;
 mod fake_provider;
 mod forms;
+mod in_a_browser;
 mod login;
 mod logout;
 mod pages;

@@ -1,0 +1,135 @@
+//! What the script adds, in a real browser.
+
+use platform::testing::{Browser, Options, browser, sqlite};
+use serde_json::Value;
+
+use crate::{fake_provider::Fault, world::World};
+
+async fn run(browser: &Browser, script: &str) -> Value {
+    browser.execute(script, Vec::new()).await.unwrap()
+}
+
+async fn press(browser: &Browser, key: &str) {
+    let body = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: arguments[0], bubbles: true }))";
+    browser.execute(body, vec![key.into()]).await.unwrap();
+}
+
+async fn focused(browser: &Browser) -> Value {
+    run(browser, "return document.activeElement.id || document.activeElement.name").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_do_not_reload_the_page() {
+    let world = World::new(sqlite()).await;
+    let url = &world.config.public_url;
+    browser(Options::default(), async |browser| {
+        browser.goto(&format!("{url}/login")).await.unwrap();
+        browser.wait_css("#task-create").await;
+        run(browser, "window.same = true").await;
+
+        browser.fill("title", "Buy bread").await;
+        browser.click("#task-create").await;
+        browser.wait_for_text("Task added.").await;
+        assert_eq!(focused(browser).await, "task-title");
+        browser.click("#task-create").await;
+        browser.wait_css("#task-title-error").await;
+        assert_eq!(focused(browser).await, "task-title");
+
+        browser.click("[data-task-id] [name=complete]").await;
+        browser.wait_css("[data-task-id] [name=complete][aria-pressed=true]").await;
+        assert_eq!(focused(browser).await, "complete");
+
+        browser.click("[data-task-id] [name=edit]").await;
+        browser.wait_css("dialog[open] #edit-title").await.clear().await.unwrap();
+        browser.click("#task-save").await;
+        browser.wait_css("dialog[open] #edit-title-error").await;
+        browser.wait_css("#edit-title").await.send_keys("Buy rolls").await.unwrap();
+        browser.click("#task-save").await;
+        browser.wait_for_text("Buy rolls").await;
+        assert_eq!(focused(browser).await, "edit");
+
+        browser.click("[data-task-id] [name=delete]").await;
+        browser.wait_css("dialog[open] #delete-confirm").await;
+        assert_eq!(focused(browser).await, "delete-cancel"); // the safe choice first
+        browser.click("#delete-cancel").await;
+        browser.click("[data-task-id] [name=delete]").await;
+        browser.click("#delete-confirm").await;
+        browser.wait_for_text("Nothing to do yet").await;
+
+        assert_eq!(run(browser, "return window.same").await, true);
+        assert!(world.api.state.titles().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_move_the_focus_except_while_typing() {
+    let world = World::new(sqlite()).await;
+    for title in ["First", "Second"] {
+        world.api.state.add(title);
+    }
+    let url = &world.config.public_url;
+    browser(Options::default(), async |browser| {
+        browser.goto(&format!("{url}/login")).await.unwrap();
+        browser.wait_css("#task-list").await;
+        press(browser, "n").await;
+        assert_eq!(focused(browser).await, "task-title");
+        press(browser, "/").await;
+        assert_eq!(focused(browser).await, "task-title");
+        press(browser, "Escape").await;
+        press(browser, "/").await;
+        assert_eq!(focused(browser).await, "task-search");
+        press(browser, "Escape").await;
+        for (key, expected) in
+            [("j", "Done: Second"), ("j", "Done: First"), ("j", "Done: First"), ("k", "Done: Second")]
+        {
+            press(browser, key).await;
+            assert_eq!(run(browser, "return document.activeElement.ariaLabel").await, expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ended_meanwhile_leads_through_login() {
+    let world = World::new(sqlite()).await;
+    world.api.state.add("Stay");
+    let url = &world.config.public_url;
+    browser(Options::default(), async |browser| {
+        browser.goto(&format!("{url}/login")).await.unwrap();
+        browser.wait_css("#task-list").await;
+        world.clock.advance(chrono::TimeDelta::days(8));
+        browser.click("[name=complete]").await;
+        browser.wait_for_text("Your session had ended").await;
+        browser.click("[name=complete]").await;
+        browser.wait_for_text("Task completed.").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_scrolls_sideways_on_a_phone() {
+    let world = World::new(sqlite()).await;
+    let url = &world.config.public_url;
+    let id = world.api.state.add(&"x".repeat(255));
+    browser(Options { window: (360, 740), ..Options::default() }, async |browser| {
+        let check = async |path: &str| {
+            browser.goto(&format!("{url}{path}")).await.unwrap();
+            browser.wait_css("h1").await;
+            let width = run(browser, "return document.documentElement.scrollWidth").await;
+            assert_eq!(width, 360, "{path}");
+        };
+        check("/").await;
+        world.fault(Fault::Error("invalid_scope"));
+        check("/login").await;
+        world.fault(Fault::None);
+        for path in ["/login", "/", "/nothing", "/tasks?q=zzz", "/tasks"] {
+            check(path).await;
+        }
+        check(&format!("/tasks/{id}/edit")).await;
+        check(&format!("/tasks/{id}/delete")).await;
+        world.api.state.known().status = Some(500);
+        check("/tasks").await;
+    })
+    .await;
+}
