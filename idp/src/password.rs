@@ -9,13 +9,14 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::config::Passwords as Config;
@@ -71,8 +72,24 @@ impl Password {
 #[must_use]
 pub fn score(password: &SecretString, hints: &[&str]) -> u8 {
     // Its time grows faster than the length; the start of a long password says enough.
-    let start: String = password.expose_secret().chars().take(64).collect();
+    let start: String = password.expose_secret().chars().take(32).collect();
     zxcvbn::zxcvbn(&start, hints).score().into()
+}
+
+/// One at a time: zxcvbn needs a tenth of a second for a password full of `4@8({[<3`.
+static JUDGING: Semaphore = Semaphore::const_new(1);
+const JUDGING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs what estimates passwords where it holds up nothing but other estimates: neither requests nor log-ins.
+pub async fn judge<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+    let turn = tokio::time::timeout(JUDGING_PATIENCE, JUDGING.acquire()).await;
+    let turn = turn.map_err(|_| Busy)?.map_err(|_| Busy)?;
+    let judged = tokio::task::spawn_blocking(move || {
+        // Held in here: whoever asked may go away, the work goes on.
+        let _turn = turn;
+        work()
+    });
+    judged.await.map_err(|_| Busy)
 }
 
 /// Argon2id parameters that were checked.
@@ -89,7 +106,7 @@ impl Argon2Cost {
 
 /// The queue is full: try again later.
 #[derive(Debug, thiserror::Error)]
-#[error("too many passwords are waiting to be hashed")]
+#[error("too many passwords are waiting to be hashed or judged")]
 pub struct Busy;
 
 /// What comparing a password with a stored hash said.

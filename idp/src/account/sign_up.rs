@@ -18,7 +18,7 @@ use crate::{
     App,
     email::Email,
     error::PageError,
-    password::{self, Password},
+    password::{self, Busy, Password},
     store::users,
 };
 
@@ -46,8 +46,6 @@ struct SignUp<'a> {
     name: &'a str,
     email: &'a str,
     problems: Problems,
-    /// Of the password that was refused.
-    strength: Option<Strength>,
 }
 
 /// What is wrong, beside the field that it is wrong with.
@@ -59,6 +57,8 @@ struct Problems {
     /// The address cannot be used because somebody has it.
     taken: bool,
     password: Option<String>,
+    /// Of the password that was refused.
+    strength: Option<Strength>,
 }
 
 impl Problems {
@@ -83,8 +83,8 @@ pub struct Strength {
 }
 
 impl Strength {
-    fn of(form: &Form) -> Self {
-        let score = password::score(&form.password, &[&form.name, &form.email]);
+    fn of(typed: &SecretString, hints: &[&str]) -> Self {
+        let score = password::score(typed, hints);
         let label = match score {
             0 => "Very weak",
             1 => "Weak",
@@ -124,7 +124,7 @@ pub async fn post(
     let journey = Journey::find(&app, form.request.as_deref(), &page).await?;
     let refuse = |status, problems| Ok(show(&app, &page, &journey, status, &form, problems));
 
-    let (name, email, password) = match check(&app, &form) {
+    let (name, email, password) = match check(&app, &form).await? {
         Ok(fine) => fine,
         Err(problems) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, problems),
     };
@@ -169,7 +169,8 @@ pub async fn strength(
     Protected(form): Protected<Form>,
 ) -> Result<Json<Strength>, PageError> {
     open(&app)?;
-    Ok(Json(Strength::of(&form)))
+    let Form { name, email, password, .. } = form;
+    Ok(Json(password::judge(move || Strength::of(&password, &[&name, &email])).await?))
 }
 
 fn open(app: &App) -> Result<(), PageError> {
@@ -177,10 +178,14 @@ fn open(app: &App) -> Result<(), PageError> {
 }
 
 /// The form's values, fit to make an account of; or all that is wrong with them.
-fn check<'a>(app: &App, form: &'a Form) -> Result<(&'a str, Email, Password), Problems> {
+async fn check<'a>(app: &App, form: &'a Form) -> Result<Result<(&'a str, Email, Password), Problems>, Busy> {
     let name = form.name.trim();
     let email = Email::parse(&form.email);
-    let password = Password::chosen(&form.password, &[name, &form.email], app.config.passwords.min_score);
+    let (password, strength) = if form.password.expose_secret().is_empty() {
+        (Err("Choose a password.".to_owned()), None)
+    } else {
+        choose(app, form).await?
+    };
     let problems = Problems {
         name: match name.chars().count() {
             0 => Some("Enter your name."),
@@ -195,17 +200,28 @@ fn check<'a>(app: &App, form: &'a Form) -> Result<(&'a str, Email, Password), Pr
             None => Some("Enter an e-mail address, like name@example.com."),
             Some(_) => None,
         },
-        password: match &password {
-            _ if form.password.expose_secret().is_empty() => Some("Choose a password.".to_owned()),
-            Err(weakness) => Some(weakness.to_string()),
-            Ok(_) => None,
-        },
+        password: password.as_ref().err().cloned(),
+        strength,
         ..Problems::default()
     };
-    match (email, password) {
+    Ok(match (email, password) {
         (Some(email), Ok(password)) if !problems.any() => Ok((name, email, password)),
         _ => Err(problems),
-    }
+    })
+}
+
+/// The password, or why it is none, and how weak it is.
+async fn choose(app: &App, form: &Form) -> Result<(Result<Password, String>, Option<Strength>), Busy> {
+    let (name, email, typed) = (form.name.clone(), form.email.clone(), form.password.clone());
+    let min_score = app.config.passwords.min_score;
+    password::judge(move || {
+        let hints = [name.as_str(), email.as_str()];
+        match Password::chosen(&typed, &hints, min_score) {
+            Ok(password) => (Ok(password), None),
+            Err(weakness) => (Err(weakness.to_string()), Some(Strength::of(&typed, &hints))),
+        }
+    })
+    .await
 }
 
 fn show(
@@ -216,8 +232,6 @@ fn show(
     form: &Form,
     problems: Problems,
 ) -> Response {
-    let refused = problems.password.is_some() && !form.password.expose_secret().is_empty();
-    let strength = refused.then(|| Strength::of(form));
     let Form { name, email, .. } = form;
-    journey.page(status, &SignUp { place: &app.config.name, page, journey, name, email, problems, strength })
+    journey.page(status, &SignUp { place: &app.config.name, page, journey, name, email, problems })
 }

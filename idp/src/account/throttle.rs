@@ -118,7 +118,7 @@ impl Counter {
 impl Wait {
     fn until(until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         // Rounded up: who waits that long has waited long enough.
-        let seconds = (until - now + TimeDelta::milliseconds(999)).num_seconds().max(1);
+        let seconds = (until - now + TimeDelta::microseconds(999_999)).num_seconds().max(1);
         Self { seconds }
     }
 
