@@ -80,6 +80,14 @@ pub(crate) fn load(cli: &Cli) -> Loaded {
     mistakes.0.retain(|mistake| {
         !followed.iter().any(|(key, leader)| *key == mistake.key && wrong.iter().any(|wrong| wrong == leader))
     });
+    if everything && registers_web(&config) && config.api.audience() != config.web.api_url {
+        let message = format!(
+            "the web UI gets tokens for {}, but api.audience is {}; let them be the same",
+            config.web.api_url,
+            config.api.audience()
+        );
+        mistakes.add("web.api_url", message);
+    }
     register_api(&mut config);
     Loaded { config, mistakes }
 }
@@ -177,21 +185,21 @@ fn register_api(config: &mut Config) {
 /// The scopes of the web UI: who somebody is, and their tasks.
 const WEB_SCOPE: &str = "openid profile email tasks:read tasks:write";
 
+/// Whether the web UI will be made a client of the identity provider in the same process: nobody has said how else.
+fn registers_web(Config { idp, web, .. }: &Config) -> bool {
+    web.issuer == idp.issuer
+        && web.client_secret.is_none()
+        && web.client_secret_file.is_none()
+        && !idp.clients.iter().any(|client| client.client_id == web.client_id)
+}
+
 /// In one process the web UI is a client of the identity provider without anybody registering it. Its
 /// secret comes from the key ring, so that it need not be written down.
 pub(crate) fn register_web(config: &mut Config) -> Result<(), Failure> {
-    let Config { idp, api, web, .. } = config;
-    let is_ours = web.issuer == idp.issuer && web.client_secret.is_none() && web.client_secret_file.is_none();
-    if !is_ours || idp.clients.iter().any(|client| client.client_id == web.client_id) {
+    if !registers_web(config) {
         return Ok(());
     }
-    if api.audience() != web.api_url {
-        return Err(Failure::new(format!(
-            "web.api_url: the web UI gets tokens for {}, but api.audience is {}; let them be the same",
-            web.api_url,
-            api.audience()
-        )));
-    }
+    let Config { idp, web, .. } = config;
     let secret = idp::web_client_secret(idp)?;
     idp.clients.push(idp::config::ClientConfig {
         client_id: web.client_id.clone(),

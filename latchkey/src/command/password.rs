@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use platform::secret::SecretString;
+use platform::secret::{ExposeSecret, SecretString, equal};
 
 use crate::Failure;
 
@@ -17,10 +17,7 @@ pub(crate) fn read() -> Result<SecretString, Failure> {
     let _hidden = Hidden::new();
     let first = ask("Password: ")?;
     let second = ask("Once more: ")?;
-    if platform::secret::equal(
-        platform::secret::ExposeSecret::expose_secret(&first),
-        platform::secret::ExposeSecret::expose_secret(&second),
-    ) {
+    if equal(first.expose_secret(), second.expose_secret()) {
         Ok(first)
     } else {
         Err(Failure::new("the two passwords are not the same"))

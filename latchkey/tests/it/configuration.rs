@@ -69,6 +69,22 @@ fn flags_win_over_the_environment() {
     assert_eq!(failure, ["api.issuer: must be an https URL"]);
 }
 
+#[test]
+fn one_address_is_enough() {
+    let mut place = Place::new();
+    place.run(&["config", "check"]).good();
+    // What follows from a wrong address is not told again.
+    place.set("IDP__ISSUER", "http://id.example.com");
+    let failure = place.run(&["config", "check"]).failure();
+    assert_eq!(failure, ["idp.issuer: http is only for this machine (localhost); use https"]);
+    // The web UI would get tokens that the API refuses.
+    place.set("IDP__ISSUER", "https://id.example.com");
+    place.set("API__AUDIENCE", "tasks");
+    let failure = place.run(&["config", "check"]).failure();
+    assert_eq!(failure.len(), 1, "{failure:?}");
+    assert!(failure[0].starts_with("web.api_url: "), "{failure:?}");
+}
+
 /// Each documented key with its documented default makes the configuration that no configuration makes.
 #[test]
 fn the_configuration_reference_has_every_key_and_its_default() {
