@@ -1,9 +1,8 @@
 // Makes the pages quicker; every one of them works without this. A form posts by fetch, and what comes back
-// is the page that a browser would have shown: its <main> and its toasts take the place of ours.
+// is the page that a browser would have shown: it takes the place of ours, but for the toasts, which add up.
 
 const toasts = document.getElementById("toasts");
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-const main = (page = document) => page.getElementById("main");
 
 // --- toasts -----------------------------------------------------------------------------------------------
 
@@ -46,10 +45,11 @@ function restoreFocus({ id, task, name, index }) {
 }
 
 function show(response, page, focus) {
-  main().replaceWith(document.adoptNode(main(page)));
+  for (const old of [...document.body.children]) if (old !== toasts) old.remove();
+  toasts.before(...[...page.body.children].filter((child) => child.id !== "toasts"));
   document.body.className = page.body.className;
   document.title = page.title;
-  if (response.url !== location.href) history.replaceState(null, "", response.url);
+  if (response.redirected) history.replaceState(null, "", response.url);
   restoreFocus(focus);
 }
 
@@ -62,9 +62,8 @@ async function post(form, focus) {
   const [response, page] = await request(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   const dialog = form.closest("dialog");
   if (dialog && response.status === 422) return fill(dialog, page);
+  show(response, page, form.id === "create" && response.ok ? { id: "task-title" } : focus);
   addToasts(page);
-  if (!page.getElementById("create")) location.assign(response.url); // an error page, or another place altogether
-  else show(response, page, form.id === "create" && response.ok ? { id: "task-title" } : focus);
 }
 
 // --- dialogs ----------------------------------------------------------------------------------------------
@@ -72,7 +71,7 @@ async function post(form, focus) {
 let opener = {};
 
 function fill(dialog, page) {
-  dialog.replaceChildren(...main(page).childNodes);
+  dialog.replaceChildren(...page.getElementById("main").childNodes);
   if (!dialog.open) dialog.showModal();
   const first = dialog.querySelector("[autofocus]") ?? dialog.querySelector("input:not([type=hidden]), [data-close]");
   first?.focus();
@@ -86,6 +85,9 @@ async function open(form) {
   if (response.ok && page.getElementById("dialog-title") && dialog) fill(dialog, page);
   else location.assign(url);
 }
+
+// What a dialog asked is over; its ids are for the next one. (`close` does not bubble.)
+document.addEventListener("close", (event) => event.target.replaceChildren(), true);
 
 // --- events -----------------------------------------------------------------------------------------------
 
@@ -120,6 +122,7 @@ document.addEventListener("click", async (event) => {
     try {
       const last = document.querySelector("#task-list > li:last-child")?.dataset.taskId;
       const [response, page] = await request(link.href);
+      history.replaceState(null, "", link.href);
       show(response, page, { task: last, name: "complete", index: -1 });
     } catch {
       location.assign(link.href);

@@ -2,3 +2,74 @@
 
 pub(crate) mod logins;
 pub(crate) mod sessions;
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use platform::{clock::Clock, db::Db, on_each_database, secret::SecretHash, testing::TestDb};
+
+    use super::{logins::Login, sessions::Session, *};
+
+    async fn open(db: &TestDb) -> Db {
+        Db::open(&db.url, &crate::MIGRATIONS).await.unwrap()
+    }
+
+    on_each_database! {
+        async fn of_two_refreshes_that_began_together_one_is_kept(db) {
+            let (db, now) = (open(&db).await, Clock::test().now());
+            let id = SecretHash::of("id");
+            let session = Session {
+                sealed: b"old".to_vec(),
+                version: 0,
+                access_token_expires_at: now,
+                created_at: now,
+                last_seen_at: now,
+                expires_at: now + TimeDelta::days(1),
+            };
+            let mut tx = db.write().await.unwrap();
+            sessions::insert(&mut tx, &id, &session).await.unwrap();
+            assert!(sessions::refresh(&mut tx, &id, 0, b"first", now).await.unwrap());
+            assert!(!sessions::refresh(&mut tx, &id, 0, b"second", now).await.unwrap());
+            tx.commit().await.unwrap();
+
+            let idle_since = now - TimeDelta::days(1);
+            let mut conn = db.read().await.unwrap();
+            let kept = sessions::find(&mut conn, &id, now, idle_since).await.unwrap().unwrap();
+            assert_eq!((kept.sealed.as_slice(), kept.version), (&b"first"[..], 1));
+        }
+
+        async fn what_has_expired_is_swept_and_nothing_else(db) {
+            let (db, now) = (open(&db).await, Clock::test().now());
+            let (past, future) = (now - TimeDelta::hours(1), now + TimeDelta::hours(1));
+            let idle_since = now - TimeDelta::minutes(30);
+            let mut tx = db.write().await.unwrap();
+            for (id, expires_at, last_seen_at) in
+                [("alive", future, now), ("expired", past, now), ("idle", future, past)]
+            {
+                let session = Session {
+                    sealed: Vec::new(),
+                    version: 0,
+                    access_token_expires_at: now,
+                    created_at: past,
+                    last_seen_at,
+                    expires_at,
+                };
+                sessions::insert(&mut tx, &SecretHash::of(id), &session).await.unwrap();
+            }
+            let (browser, alive) = (SecretHash::of("browser"), SecretHash::of("alive"));
+            for (state, expires_at) in [("alive", future), ("expired", past)] {
+                let login = Login {
+                    nonce: "n".into(),
+                    code_verifier: "v".into(),
+                    return_to: "/".into(),
+                };
+                logins::insert(&mut tx, &SecretHash::of(state), &browser, &login, expires_at).await.unwrap();
+            }
+            assert_eq!(sessions::sweep(&mut tx, now, idle_since).await.unwrap(), 2);
+            assert_eq!(logins::sweep(&mut tx, now).await.unwrap(), 1);
+            assert!(sessions::find(&mut tx, &alive, now, idle_since).await.unwrap().is_some());
+            assert!(logins::redeem(&mut tx, &alive, &browser, now).await.unwrap().is_some());
+            tx.commit().await.unwrap();
+        }
+    }
+}

@@ -31,7 +31,7 @@ fn relative(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
         minutes @ 1..60 => some(minutes, "minute"),
         60..1440 => some(ago.num_hours(), "hour"),
         1440..43_200 => some(ago.num_days(), "day"),
-        _ => format!("on {}", then.format("%-d %b %Y")),
+        _ => then.format("%-d %b %Y").to_string(),
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(after(TimeDelta::minutes(59)), "59 minutes ago");
         assert_eq!(after(TimeDelta::hours(23)), "23 hours ago");
         assert_eq!(after(TimeDelta::days(1)), "1 day ago");
-        assert_eq!(after(TimeDelta::days(40)), "on 4 May 2026");
+        assert_eq!(after(TimeDelta::days(40)), "4 May 2026");
         assert_eq!(Moment::new(then, then).full, "4 May 2026, 10:00 UTC");
     }
 }

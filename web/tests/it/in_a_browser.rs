@@ -58,6 +58,22 @@ async fn actions_do_not_reload_the_page() {
 
         assert_eq!(run(browser, "return window.same").await, true);
         assert!(world.api.state.titles().is_empty());
+
+        // From a page of its own to the list, and what goes wrong on the way.
+        let id = world.api.state.add("Old");
+        browser.goto(&format!("{url}/tasks/{id}/edit")).await.unwrap();
+        run(browser, "window.same = true; document.querySelector('[name=form_token]').value = 'x'").await;
+        browser.click("#task-save").await;
+        browser.wait_for_text("This form has expired").await;
+        assert_eq!(run(browser, "return window.same").await, true);
+        browser.goto(&format!("{url}/tasks/{id}/edit")).await.unwrap();
+        run(browser, "window.same = true").await;
+        browser.fill("title", "New").await;
+        browser.click("#task-save").await;
+        browser.wait_for_text("Task saved.").await;
+        browser.wait_css("#logout-submit").await;
+        assert_eq!(browser.address().await, format!("{url}/tasks"));
+        assert_eq!(run(browser, "return window.same").await, true);
     })
     .await;
 }
