@@ -69,7 +69,7 @@ on_each_database! {
         };
         assert_eq!(ask().await, 200);
         place.run(&["client", "remove", "shop"]).good();
-        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         assert_eq!(ask().await, 401);
         assert_eq!(place.run(&["client", "remove", "shop"]).failure().len(), 1);
         assert_eq!(place.run(&["client", "show", "shop"]).failure().len(), 1);

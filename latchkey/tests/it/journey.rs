@@ -36,6 +36,38 @@ on_each_database! {
     }
 }
 
+/// As docs/operations.md has it: each service in a process of its own, and a secret in a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_are_one_latchkey_too() {
+    let place = Place::new();
+    std::fs::write(place.dir.path().join("web.secret"), "a secret of more than thirty-two characters\n")
+        .unwrap();
+    let toml = format!(
+        "[[idp.clients]]
+         client_id = 'latchkey-web'
+         client_secret_file = 'web.secret'
+         redirect_uris = ['{0}/callback']
+         post_logout_redirect_uris = ['{0}/']
+         scope = 'openid profile email tasks:read tasks:write'
+         first_party = true
+         [web]
+         client_secret_file = 'web.secret'",
+        place.web
+    );
+    std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+    let nodes = [("web", &place.web), ("api", &place.api), ("idp", &place.idp)]
+        .map(|(name, url)| (place.spawn(&[name]), url));
+    for (node, url) in &nodes {
+        node.wait_until_ready(url).await;
+    }
+    browser(Options::default(), async |browser| {
+        sign_up(browser, &place).await;
+        work_with_tasks(browser).await;
+        log_out_and_come_back(browser, &place).await;
+    })
+    .await;
+}
+
 async fn sign_up(browser: &Browser, place: &Place) {
     browser.goto(&place.web).await.unwrap();
     browser.click("#signup-link").await;
