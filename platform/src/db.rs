@@ -14,7 +14,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, Transaction,
+    ConnectOptions, Connection, PgConnection, PgPool, Postgres, SqliteConnection, Transaction,
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -88,7 +88,7 @@ impl Db {
     /// A connection for statements that only read. Each sees what was committed before it; none waits for a writer.
     pub async fn read(&self) -> Result<Conn, Error> {
         match self {
-            Self::Sqlite(database) => database.readers.acquire().await.map(Conn::SqliteReader),
+            Self::Sqlite(database) => database.read().await.map(Conn::SqliteReader),
             Self::Postgres(pool) => pool.acquire().await.map(Conn::PostgresPooled),
         }
     }
@@ -119,7 +119,7 @@ impl Db {
 /// A connection of either kind; inside a [`Tx`] or not.
 #[derive(Debug)]
 pub enum Conn {
-    SqliteReader(PoolConnection<Sqlite>),
+    SqliteReader(sqlite::Reader),
     SqliteTx(sqlite::Tx),
     PostgresPooled(PoolConnection<Postgres>),
     PostgresTx(Transaction<'static, Postgres>),
@@ -135,7 +135,7 @@ pub enum Driver<'a> {
 impl Conn {
     pub fn driver(&mut self) -> Driver<'_> {
         match self {
-            Self::SqliteReader(conn) => Driver::Sqlite(conn),
+            Self::SqliteReader(reader) => Driver::Sqlite(reader.conn()),
             Self::SqliteTx(tx) => Driver::Sqlite(tx.conn()),
             Self::PostgresPooled(conn) => Driver::Postgres(conn),
             Self::PostgresTx(tx) => Driver::Postgres(tx),

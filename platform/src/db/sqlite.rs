@@ -5,29 +5,38 @@
 //! first commits for all. [`Tx::commit`] returns only after that commit, so what was acknowledged is
 //! durable; one transaction's failure undoes its savepoint and nothing else.
 
+mod readers;
+
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection,
     migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::{ACQUIRE_TIMEOUT, Error, OpenError};
+pub use readers::Reader;
+use readers::Readers;
 
 /// How long one process waits for another (an operator's command) that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS: u32 = 4;
+const READERS: usize = 8;
 
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: Arc<Mutex<Writer>>,
-    pub(super) readers: SqlitePool,
+    /// How many wait for the writer now.
+    queue: Arc<AtomicUsize>,
+    readers: Readers,
 }
 
 #[derive(Debug)]
@@ -74,43 +83,60 @@ impl Database {
             migrator.run(&mut writer).await?;
             writer
         };
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.create_if_missing(false).read_only(true))
-            .await?;
+        let readers = Readers::open(&options.create_if_missing(false).read_only(true), READERS).await?;
         let writer = Writer { conn: Some(writer), batch: None };
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers })
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), queue: Arc::default(), readers })
+    }
+
+    pub(super) async fn read(&self) -> Result<Reader, Error> {
+        self.readers.acquire().await
     }
 
     pub(super) async fn begin(&self) -> Result<Tx, Error> {
-        let guard = tokio::time::timeout(ACQUIRE_TIMEOUT, self.writer.clone().lock_owned())
-            .await
-            .map_err(|_| Error::PoolTimedOut)?;
+        let guard = {
+            let _queued = Queued::enter(&self.queue);
+            tokio::time::timeout(ACQUIRE_TIMEOUT, self.writer.clone().lock_owned())
+                .await
+                .map_err(|_| Error::PoolTimedOut)?
+        };
         if guard.conn.is_none() {
             return Err(Error::PoolClosed);
         }
         // From here on dropping `tx` cleans up, also when this future is cancelled half way.
         let mut tx = Tx { guard: Some(guard), database: self.clone() };
         let writer = tx.writer()?;
-        if writer.batch.is_none() {
-            writer.execute("BEGIN IMMEDIATE").await?;
+        if writer.batch.is_some() {
+            writer.execute("SAVEPOINT member").await?;
+        } else {
+            writer.execute("BEGIN IMMEDIATE; SAVEPOINT member").await?;
             writer.batch = Some(Batch { members: 0, outcome: watch::Sender::new(Outcome::Pending) });
         }
-        writer.execute("SAVEPOINT member").await?;
         Ok(tx)
     }
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
         let mut writer = self.writer.lock().await;
-        writer.finish().await;
+        writer.finish("COMMIT").await;
         if let Some(conn) = writer.conn.take() {
             let _ = conn.close().await;
         }
+    }
+}
+
+/// One place in the queue for the writer.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn enter(queue: &'a AtomicUsize) -> Self {
+        queue.fetch_add(1, Ordering::Relaxed);
+        Self(queue)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -121,17 +147,17 @@ impl Writer {
     }
 
     /// Ends the outer transaction, if one is open, and tells its members how.
-    async fn finish(&mut self) {
+    async fn finish(&mut self, commit: &'static str) {
         let Some(batch) = self.batch.take() else { return };
-        let outcome = match self.execute("COMMIT").await {
-            Ok(()) => Outcome::Committed,
+        match self.execute(commit).await {
+            Ok(()) => {
+                batch.outcome.send_replace(Outcome::Committed);
+            }
             Err(error) => {
                 tracing::error!(%error, "a commit failed: {} transactions are undone", batch.members);
                 self.abandon(batch).await;
-                return;
             }
-        };
-        batch.outcome.send_replace(outcome);
+        }
     }
 
     /// Undoes the outer transaction: its members are told that nothing of theirs was stored.
@@ -181,32 +207,44 @@ impl Tx {
     }
 
     pub(super) async fn commit(mut self) -> Result<(), Error> {
+        let alone = self.database.queue.load(Ordering::Relaxed) == 0;
         let writer = self.writer()?;
-        writer.execute("RELEASE member").await?;
+        if !alone {
+            writer.execute("RELEASE member").await?;
+        }
         let batch = writer.batch.as_mut().ok_or(Error::PoolClosed)?;
         batch.members += 1;
         let mut outcome = batch.outcome.subscribe();
-        self.guard = None; // the next in the queue may join the batch
-
-        // Spawned, so that a caller who goes away cannot leave the batch open. The mutex is fair: those
-        // who were already waiting write first, and the first of the batch to come back commits for all.
-        let writer = self.database.writer.clone();
-        let mut watched = outcome.clone();
-        tokio::spawn(async move {
-            let ended = async { watched.wait_for(|outcome| *outcome != Outcome::Pending).await.map(drop) };
-            let mut writer = tokio::select! {
-                biased;
-                _ = ended => return,
-                writer = writer.lock() => writer,
-            };
-            if *watched.borrow() == Outcome::Pending {
-                writer.finish().await;
-            }
-        });
+        let guard = self.guard.take();
+        // Spawned, so that a caller who goes away cannot leave the batch open.
+        if alone {
+            tokio::spawn(async move {
+                if let Some(mut writer) = guard {
+                    writer.finish("RELEASE member; COMMIT").await;
+                }
+            });
+        } else {
+            drop(guard); // the next in the queue may join the batch
+            tokio::spawn(commit_after_the_queue(self.database.writer.clone(), outcome.clone()));
+        }
         match outcome.wait_for(|outcome| *outcome != Outcome::Pending).await.as_deref() {
             Ok(Outcome::Committed) => Ok(()),
             _ => Err(Error::WorkerCrashed),
         }
+    }
+}
+
+/// The mutex is fair: those who were already waiting write first, and the first of the batch to come back
+/// commits for all.
+async fn commit_after_the_queue(writer: Arc<Mutex<Writer>>, mut outcome: watch::Receiver<Outcome>) {
+    let ended = async { outcome.wait_for(|outcome| *outcome != Outcome::Pending).await.map(drop) };
+    let mut writer = tokio::select! {
+        biased;
+        _ = ended => return,
+        writer = writer.lock() => writer,
+    };
+    if *outcome.borrow() == Outcome::Pending {
+        writer.finish("COMMIT").await;
     }
 }
 
