@@ -26,7 +26,7 @@ use platform::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{bearer::Rules, jwks::Jwks};
+use crate::{bearer::Rules, jwks::Jwks, tasks::memory::Memory};
 pub use crate::{config::Config, store::MIGRATIONS};
 
 /// How long an `Idempotency-Key` is remembered.
@@ -43,6 +43,7 @@ pub(crate) struct App {
     clock: Clock,
     db: Db,
     jwks: Arc<Jwks>,
+    lists: Memory,
 }
 
 /// Why the task API could not start.
@@ -65,6 +66,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         jwks: Jwks::start(&config, clock.clone(), shutdown)?,
         config: Arc::new(config),
         clock,
+        lists: Memory::new(db.clone()),
         db: db.clone(),
     };
     let sweeper = app.clone();

@@ -4,12 +4,14 @@ pub(crate) mod complete;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod list;
+pub(crate) mod memory;
 pub(crate) mod one;
 mod query;
 pub(crate) mod replace;
 pub(crate) mod update;
 
 use axum::{
+    body::Bytes,
     extract::{FromRequestParts, RawPathParams},
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -39,12 +41,12 @@ impl<S: Send + Sync> FromRequestParts<S> for TaskPath {
 }
 
 /// A JSON body that nobody may store: it is personal.
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (status, headers, body).into_response()
+    (status, headers, body.into()).into_response()
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {

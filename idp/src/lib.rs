@@ -162,6 +162,7 @@ fn any_origin() -> CorsLayer {
         .allow_origin(cors::Any)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .vary([]) // the same for every origin
 }
 
 fn router(app: App) -> Router {

@@ -101,6 +101,18 @@ impl Db {
         }
     }
 
+    /// Counts the commits made through this value and its clones; `None` where other nodes commit, too.
+    ///
+    /// A commit is counted before it is acknowledged: what was read at one count is what a reader finds as
+    /// long as the count stays.
+    #[must_use]
+    pub fn commits(&self) -> Option<u64> {
+        match self {
+            Self::Sqlite(database) => Some(database.commits()),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Whether a statement can be run now: what `/health/ready` asks.
     pub async fn ping(&self) -> Result<(), Error> {
         let mut conn = self.read().await?;

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use super::{json, query::Query, to_json};
+use super::{json, memory::Page, query::Query, to_json};
 use crate::{
     App,
     bearer::{Access, Read},
@@ -40,27 +40,43 @@ pub(crate) async fn get(
     access: Access<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let query = Query::read(query.as_deref().unwrap_or_default())?;
+    let asked = (access.user_id, query.unwrap_or_default());
+    if let Some(page) = app.lists.recall(&asked) {
+        return Ok(answer(page));
+    }
+    let moment = app.lists.now();
+    let query = Query::read(&asked.1)?;
     let filter = Filter {
-        user_id: &access.user_id,
+        user_id: &asked.0,
         completed: query.completed,
         q: query.q.as_deref(),
         limit: query.limit + 1, // one more tells whether there is a next page
     };
     let mut conn = app.db.read().await?;
-    let mut page = tasks::list(&mut conn, filter, &query.order).await?;
+    let mut tasks = tasks::list(&mut conn, filter, &query.order).await?;
     drop(conn);
 
-    let more = page.len() as i64 > query.limit;
+    let more = tasks.len() as i64 > query.limit;
     if more {
-        page.pop();
+        tasks.pop();
     }
-    let mut response = json(StatusCode::OK, to_json(&page)?);
-    if let Some(last) = page.last().filter(|_| more) {
-        let next = query.after(last);
-        let link = format!("<{}/api/me/tasks?{next}>; rel=\"next\"", app.config.public_url);
-        let link = HeaderValue::try_from(link).map_err(|_| Problem::internal())?;
-        response.headers_mut().insert(header::LINK, link);
+    let next = match tasks.last().filter(|_| more) {
+        Some(last) => {
+            let next =
+                format!("<{}/api/me/tasks?{}>; rel=\"next\"", app.config.public_url, query.after(last));
+            Some(HeaderValue::try_from(next).map_err(|_| Problem::internal())?)
+        }
+        None => None,
+    };
+    let page = Page { body: to_json(&tasks)?.into(), next };
+    app.lists.remember(moment, asked, &page);
+    Ok(answer(page))
+}
+
+fn answer(page: Page) -> Response {
+    let mut response = json(StatusCode::OK, page.body);
+    if let Some(next) = page.next {
+        response.headers_mut().insert(header::LINK, next);
     }
-    Ok(response)
+    response
 }

@@ -40,6 +40,21 @@ impl TestApi {
 }
 
 on_each_database! {
+    /// A list that is remembered is worth nothing after a write, whoever's it was.
+    async fn a_list_shows_every_write_that_was_acknowledged_before_it(db) {
+        let api = TestApi::new(db).await;
+        for count in 1..=20 {
+            api.create(json!({"title": format!("task {count}")})).await;
+            for _ in 0..2 {
+                assert_eq!(titles(api.get("/api/me/tasks").await).await.len(), count);
+            }
+        }
+        let tasks: Vec<Value> = api.get("/api/me/tasks").await.json().await.unwrap();
+        let path = format!("/api/me/tasks/{}", tasks[0]["id"].as_str().unwrap());
+        api.send(reqwest::Method::PATCH, &path, &json!({"title": "renamed"})).await;
+        assert_eq!(titles(api.get("/api/me/tasks").await).await[0], "renamed");
+    }
+
     async fn the_newest_task_comes_first_unless_another_order_is_asked_for(db) {
         let api = TestApi::new(db).await;
         api.create_all(&["b", "A", "ä", "Z", "a", "é"]).await;

@@ -1,6 +1,9 @@
 //! Provider metadata, OpenID Connect Discovery 1.0 §3 and RFC 8414: all that works, nothing that does not.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
 use openidconnect::{
     AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadata, ResponseTypes, Scope,
     TokenUrl, UserInfoUrl,
@@ -53,8 +56,8 @@ type Metadata = ProviderMetadata<
 #[error("the issuer makes no metadata: {0}")]
 pub struct BadIssuer(String);
 
-pub async fn get(State(app): State<App>, headers: HeaderMap) -> Response {
-    app.metadata.answer(&headers)
+pub async fn get(State(app): State<App>, request: Request) -> Response {
+    app.metadata.answer(request.headers())
 }
 
 pub fn document(config: &Config) -> Result<Document, BadIssuer> {

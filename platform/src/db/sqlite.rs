@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -36,6 +36,7 @@ pub struct Database {
     writer: Arc<Mutex<Writer>>,
     /// How many wait for the writer now.
     queue: Arc<AtomicUsize>,
+    commits: Arc<AtomicU64>,
     readers: Readers,
 }
 
@@ -45,6 +46,7 @@ struct Writer {
     conn: Option<SqliteConnection>,
     /// The outer transaction, while it is open.
     batch: Option<Batch>,
+    commits: Arc<AtomicU64>,
 }
 
 /// Transactions that will be committed together.
@@ -84,8 +86,13 @@ impl Database {
             writer
         };
         let readers = Readers::open(&options.create_if_missing(false).read_only(true), READERS).await?;
-        let writer = Writer { conn: Some(writer), batch: None };
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), queue: Arc::default(), readers })
+        let commits = Arc::<AtomicU64>::default();
+        let writer = Writer { conn: Some(writer), batch: None, commits: commits.clone() };
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), queue: Arc::default(), commits, readers })
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 
     pub(super) async fn read(&self) -> Result<Reader, Error> {
@@ -151,6 +158,7 @@ impl Writer {
         let Some(batch) = self.batch.take() else { return };
         match self.execute(commit).await {
             Ok(()) => {
+                self.commits.fetch_add(1, Ordering::Release);
                 batch.outcome.send_replace(Outcome::Committed);
             }
             Err(error) => {
