@@ -71,9 +71,8 @@ impl Config {
         {
             mistakes.add("api.jwks_uri", "must be an https URL (http only on localhost)");
         }
-        if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| self.database_url.starts_with(scheme))
-        {
-            mistakes.add("api.database_url", "must be `sqlite:<path>` or `postgres://…`");
+        if let Err(message) = platform::db::check_url(&self.database_url) {
+            mistakes.add("api.database_url", message);
         }
         for origin in &self.allowed_origins {
             if config::origin(origin) != *origin {

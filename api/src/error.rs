@@ -88,12 +88,11 @@ impl Problem {
 impl From<db::Error> for Problem {
     fn from(error: db::Error) -> Self {
         tracing::error!(%error, "the database failed");
-        match error {
-            db::Error::PoolTimedOut => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is busy; try again.")
-                    .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-            }
-            _ => Self::internal(),
+        if db::is_busy(&error) {
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is busy; try again.")
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        } else {
+            Self::internal()
         }
     }
 }

@@ -27,6 +27,10 @@ impl Clients {
 
     /// A client that is registered and not disabled.
     pub async fn find(&self, id: &str) -> Result<Option<Arc<Client>>, Error> {
+        // None other can be registered, and PostgreSQL refuses to look for some.
+        if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(None);
+        }
         let id = ClientId(id.to_owned());
         if let Some(client) = self.cache.get(&id).await {
             return Ok(Some(client));

@@ -183,8 +183,14 @@ impl Config {
         if self.listen.is_empty() {
             mistakes.add("idp.listen", "names no address to listen on");
         }
-        if !(self.database_url.starts_with("sqlite:") || self.database_url.starts_with("postgres")) {
-            mistakes.add("idp.database_url", "must be sqlite:<path> or postgres://…");
+        if let Err(message) = platform::db::check_url(&self.database_url) {
+            mistakes.add("idp.database_url", message);
+        }
+        if self.keys_dir.as_os_str().is_empty() {
+            mistakes.add("idp.keys_dir", "must not be empty");
+        }
+        if self.name.trim().is_empty() {
+            mistakes.add("idp.name", "must not be empty");
         }
         self.tokens.check(mistakes);
         if self.sessions.idle == 0 || self.sessions.idle > self.sessions.lifetime {
@@ -192,6 +198,12 @@ impl Config {
         }
         if let Err(reason) = crate::password::Argon2Cost::of(&self.passwords) {
             mistakes.add("idp.passwords", reason);
+        }
+        if self.passwords.memory > 4 * 1024 * 1024 {
+            mistakes.add("idp.passwords.memory", "is in KiB, and may be at most 4194304 (4 GiB)");
+        }
+        if self.throttle.longest_wait == 0 {
+            mistakes.add("idp.throttle.longest_wait", "must be at least 1 second");
         }
         if self.passwords.queue == 0 {
             mistakes.add("idp.passwords.queue", "must be at least 1");

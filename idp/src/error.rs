@@ -5,7 +5,10 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use platform::pages::{FormError, Refusal};
+use platform::{
+    db,
+    pages::{FormError, Refusal},
+};
 
 use crate::{password::Busy, store};
 
@@ -37,7 +40,11 @@ impl IntoResponse for PageError {
             Self::Form(error) => error.into_response(),
             Self::Internal(error) => {
                 tracing::error!(%error, "storage failed");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                if db::is_busy(&error) {
+                    ([(header::RETRY_AFTER, "1")], StatusCode::SERVICE_UNAVAILABLE).into_response()
+                } else {
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                }
             }
             Self::Sign(error) => {
                 tracing::error!(%error, "a token could not be signed");

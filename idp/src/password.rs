@@ -187,10 +187,19 @@ impl Pool {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>) {
+    yield_to_others();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         job(argon2);
+    }
+}
+
+/// On a busy core, requests that need no password go first. On Linux a thread has a priority of its own.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10) {
+        tracing::debug!(%error, "the priority of a hashing thread stays as it is");
     }
 }
 

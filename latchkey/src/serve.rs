@@ -64,9 +64,11 @@ pub(crate) async fn all(mut config: Config) -> Result<(), Failure> {
 }
 
 /// The identity provider alone.
-pub(crate) async fn idp(config: Config) -> Result<(), Failure> {
+pub(crate) async fn idp(mut config: Config) -> Result<(), Failure> {
     let mut running = Running::new(&config)?;
     let listeners = bind("idp", &config.idp.listen)?;
+    // As in one process: another node may run all three on this database.
+    config::register_web(&mut config)?;
     let router = idp::start(config.idp.clone(), Clock::System, &running.shutdown).await?;
     running.serve(listeners, &router)?;
     say(format_args!("The identity provider is running at {}.\n", config.idp.issuer))?;

@@ -33,6 +33,18 @@ pub struct Migrations {
     pub postgres: Migrator,
 }
 
+/// Whether waiting a little may help: every connection was in use for too long.
+#[must_use]
+pub fn is_busy(error: &Error) -> bool {
+    matches!(error, Error::PoolTimedOut)
+}
+
+/// Whether [`Db::open`] would take this URL; `Err` says what one looks like.
+pub fn check_url(url: &str) -> Result<(), &'static str> {
+    let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme));
+    if known { Ok(()) } else { Err("must be `sqlite:<path>` or `postgres://…`") }
+}
+
 #[derive(Clone, Debug)]
 pub enum Db {
     Sqlite(sqlite::Database),
@@ -115,6 +127,9 @@ impl Db {
 
     /// Whether a statement can be run now: what `/health/ready` asks.
     pub async fn ping(&self) -> Result<(), Error> {
+        if let Self::Sqlite(database) = self {
+            drop(database.begin().await?); // the one connection that writes, too
+        }
         let mut conn = self.read().await?;
         on_conn!(&mut conn, |conn| sqlx::query("SELECT 1").execute(conn).await.map(drop))
     }

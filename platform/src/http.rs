@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -147,19 +146,5 @@ fn secure(response: &mut Response, id: Uuid, https: bool) {
     if https {
         let two_years = fixed("max-age=63072000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, two_years);
-    }
-}
-
-/// Shows an address as `[::1]:80` or `127.0.0.1:80`, and a list of them with commas.
-#[derive(Debug)]
-pub struct Addresses<'a>(pub &'a [SocketAddr]);
-
-impl fmt::Display for Addresses<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, address) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{address}")?;
-        }
-        Ok(())
     }
 }

@@ -141,7 +141,9 @@ pub fn nonce() -> String {
 /// Around the routes of pages: `middleware::from_fn_with_state(site, pages::layer)`.
 pub async fn layer(State(site): State<Site>, mut request: Request, next: Next) -> Response {
     let known = site.cookie(request.headers(), "browser").filter(|value| value.len() == 43);
-    let fresh = known.is_none();
+    // A post of another site comes without our cookies: a new one would replace what the browser has.
+    let fresh =
+        known.is_none() && (request.method().is_safe() || same_origin(&site.0.origin, request.headers()));
     let browser = known.unwrap_or_else(|| secret::generate("").expose_secret().to_owned());
     let page = Page {
         nonce: secret::generate("").expose_secret().chars().take(22).collect(),

@@ -66,7 +66,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub fn serve(listeners: Vec<TcpListener>, router: &Router, shutdown: &Shutdown) -> io::Result<()> {
     for listener in listeners {
         let handle = Handle::new();
-        let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
+        // Telling HTTP/2 apart would wait for bytes without a limit of time. Proxies speak HTTP/1 here.
+        let mut server = axum_server::from_tcp(listener)?.handle(handle.clone()).http1_only();
         server
             .http_builder()
             .http1()
@@ -90,4 +91,36 @@ pub fn serve(listeners: Vec<TcpListener>, router: &Router, shutdown: &Shutdown) 
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_says_nothing_or_half_a_head_is_cut_off() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = Shutdown::default();
+        serve(vec![listener], &Router::new(), &shutdown).unwrap();
+        let silent = ["", "GET / HTTP/1.1\r\nhost: x\r\n", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
+        let cut = silent.map(|sent| {
+            tokio::task::spawn_blocking(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                stream.write_all(sent.as_bytes()).unwrap();
+                stream.set_read_timeout(Some(HEADER_TIMEOUT + Duration::from_secs(5))).unwrap();
+                // An answer that says so, or none: but an end.
+                stream.read_to_end(&mut Vec::new()).map_err(|error| format!("{sent:?}: {error}"))
+            })
+        });
+        for ended in cut {
+            ended.await.unwrap().unwrap();
+        }
+        shutdown.token.cancel();
+    }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use platform::{
     config::{Mistakes, check_public_url, loopback},
-    secret::SecretString,
+    secret::{ExposeSecret, SecretString},
 };
 use serde::Deserialize;
 
@@ -74,6 +74,14 @@ impl Config {
         if self.client_secret.is_some() && self.client_secret_file.is_some() {
             mistakes.add("web.client_secret_file", "give either this or client_secret, not both");
         }
+        if self.client_secret_file.is_some()
+            && let Err(message) = self.client_secret()
+        {
+            mistakes.add("web.client_secret_file", message);
+        }
+        if let Err(message) = platform::db::check_url(self.database_url.expose_secret()) {
+            mistakes.add("web.database_url", message);
+        }
         if self.name.trim().is_empty() {
             mistakes.add("web.name", "must not be empty");
         }
@@ -91,7 +99,7 @@ impl Config {
             (Some(secret), _) => Ok(secret.clone()),
             (None, Some(path)) => std::fs::read_to_string(path)
                 .map(|text| text.trim().to_owned().into())
-                .map_err(|error| format!("cannot read web.client_secret_file {}: {error}", path.display())),
+                .map_err(|error| format!("cannot read {}: {error}", path.display())),
             (None, None) => Err("web.client_secret or web.client_secret_file is needed".into()),
         }
     }

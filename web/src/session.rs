@@ -131,6 +131,11 @@ impl Session {
     }
 }
 
+/// Whether a request brought a session's cookie, good or not.
+pub(crate) fn is_sent(app: &App, headers: &HeaderMap) -> bool {
+    app.site.cookie(headers, COOKIE).is_some()
+}
+
 /// A `Set-Cookie` that makes the browser forget its session.
 pub(crate) fn forget(app: &App) -> HeaderValue {
     app.site.set_cookie(COOKIE, "", Some(0))

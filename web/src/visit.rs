@@ -63,14 +63,18 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
         _ if path.ends_with("/edit") => path.to_owned(),
         _ => "/tasks".to_owned(),
     };
+    let sent = session::is_sent(&app, request.headers());
     let response = next.run(request).await;
     if response.extensions().get::<LoginNeeded>().is_none() {
         return response;
     }
     let place: String = byte_serialize(place.as_bytes()).collect();
     let mut response = Redirect::to(&format!("/login?return_to={place}")).into_response();
-    response.headers_mut().append(header::SET_COOKIE, session::forget(&app));
-    if !asks {
+    // A post of another site comes without the cookie: that is no reason to take it away.
+    if sent {
+        response.headers_mut().append(header::SET_COOKIE, session::forget(&app));
+    }
+    if sent && !asks {
         response.headers_mut().append(header::SET_COOKIE, Toast::SessionEnded.leave(&app));
     }
     response

@@ -107,7 +107,7 @@ pub(crate) async fn post(
         let response = String::from_utf8_lossy(&body);
         let expires_at = now + IDEMPOTENCY_KEY_LIFETIME;
         if !idempotency_keys::insert(&mut tx, keyed, &response, now, expires_at).await? {
-            return replay(&app, &mut tx, keyed).await;
+            return replay(&app, tx, keyed).await;
         }
     }
     tasks::insert(&mut tx, &task).await?;
@@ -116,14 +116,16 @@ pub(crate) async fn post(
 }
 
 /// The answer that the key's first request got, if this one asks for the same.
-async fn replay(app: &App, tx: &mut db::Tx, keyed: Keyed<'_>) -> Result<Response, Problem> {
+async fn replay(app: &App, mut tx: db::Tx, keyed: Keyed<'_>) -> Result<Response, Problem> {
     #[derive(Deserialize)]
     struct Made {
         id: TaskId,
     }
-    let found = idempotency_keys::find(tx, keyed.user_id, keyed.idempotency_key).await?;
+    let found = idempotency_keys::find(&mut tx, keyed.user_id, keyed.idempotency_key).await?;
     // Only a sweep in this very moment could have removed it.
     let (request_hash, response) = found.ok_or_else(Problem::internal)?;
+    // What was read may be waiting for its commit: it is told only when that is durable.
+    tx.commit().await?;
     if request_hash != keyed.request_hash {
         let detail = "was used for another request";
         let field = "Idempotency-Key".to_owned();

@@ -35,26 +35,34 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
     Ok(session)
 }
 
-/// Starts a session after the person has proved who they are; ends the one that `headers` name. Always
-/// under a new id: one that an attacker knew before log-in is worth nothing after it. Returns the cookie.
+/// Logs a person in after they have proved who they are. Always under a new id in the cookie: one that an
+/// attacker knew before log-in is worth nothing after it. Somebody's own session goes on under it, with what
+/// clients hold of it; another person's ends. Returns the cookie.
 pub async fn start(
     app: &App,
     tx: &mut Tx,
     user: UserId,
     headers: &HeaderMap,
 ) -> Result<HeaderValue, store::Error> {
-    let now = app.clock.now();
-    if let Some(old) = app.site.cookie(headers, COOKIE) {
-        let moment = app.moment();
-        if let Some(old) =
-            sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await?
-        {
-            sessions::end(tx, old.id, now).await?;
+    let moment = app.moment();
+    let lifetime = app.config.sessions.lifetime;
+    let expires_at = moment.now + config::seconds(lifetime);
+    let token = secret::generate(PREFIX);
+    let hash = SecretHash::of(token.expose_secret());
+    let old = match app.site.cookie(headers, COOKIE) {
+        Some(old) => sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await?,
+        None => None,
+    };
+    match old {
+        Some(old) if old.user_id == user => {
+            sessions::renew(tx, old.id, &hash, moment.now, expires_at).await?
+        }
+        old => {
+            if let Some(old) = old {
+                sessions::end(tx, old.id, moment.now).await?;
+            }
+            sessions::insert(tx, user, &hash, moment.now, expires_at).await?;
         }
     }
-    let token = secret::generate(PREFIX);
-    let lifetime = app.config.sessions.lifetime;
-    let expires_at = now + config::seconds(lifetime);
-    sessions::insert(tx, user, &SecretHash::of(token.expose_secret()), now, expires_at).await?;
     Ok(app.site.set_cookie(COOKIE, token.expose_secret(), Some(lifetime.into())))
 }

@@ -47,6 +47,10 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     if client.client_id.is_empty() || client.client_id.len() > 255 || !client.client_id.bytes().all(id_fits) {
         wrong.push("client_id must be 1 to 255 visible ASCII characters".to_owned());
     }
+    // RFC 9068 §5: a client that acts as itself must not have a person's `sub`.
+    if uuid::Uuid::parse_str(&client.client_id).is_ok() {
+        wrong.push("client_id must not look like a user's id (a UUID)".to_owned());
+    }
     if client.client_secret.is_some() && client.client_secret_file.is_some() {
         wrong.push("client_secret and client_secret_file exclude each other".to_owned());
     }
@@ -97,6 +101,19 @@ fn method(client: &ClientConfig) -> &str {
     client.token_endpoint_auth_method.as_deref().unwrap_or(default)
 }
 
+/// The secret, from wherever the settings have it.
+fn secret(client: &ClientConfig) -> Result<Option<SecretString>, Error> {
+    match (&client.client_secret, &client.client_secret_file) {
+        (Some(secret), _) => Ok(Some(secret.clone())),
+        (None, Some(path)) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| Error::SecretFile(path.clone(), error))?;
+            Ok(Some(text.trim_end().to_owned().into()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
 fn grant_types(client: &ClientConfig) -> Words {
     let default = || vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
     Words(client.grant_types.clone().unwrap_or_else(default))
@@ -108,15 +125,7 @@ fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
-    let secret = match (&config.client_secret, &config.client_secret_file) {
-        (Some(secret), _) => Some(secret.clone()),
-        (None, Some(path)) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| Error::SecretFile(path.clone(), error))?;
-            Some(SecretString::from(text.trim_end().to_owned()))
-        }
-        (None, None) => None,
-    };
+    let secret = secret(config)?;
     let method = method(config).to_owned();
     let scope = scope::parse(config.scope.as_deref().unwrap_or(DEFAULT_SCOPE));
     Ok(Client {
@@ -163,6 +172,7 @@ pub async fn add(
     config.client_secret = secret.clone();
     let client = client(&config, false)?;
     let mut tx = db.write().await?;
+    clients::delete_disabled(&mut tx, &client.id).await?;
     if !clients::put(&mut tx, &client, now).await? {
         return Err(Error::Taken);
     }

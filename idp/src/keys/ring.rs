@@ -73,7 +73,7 @@ pub enum Rotation {
 impl KeyRing {
     /// Opens the directory; makes it, with a first key, when there is none.
     pub fn open(directory: &Path, now: DateTime<Utc>) -> Result<Self, OpenError> {
-        fs::create_dir_all(directory).map_err(|error| OpenError::Io(directory.to_owned(), error))?;
+        make_directory(directory)?;
         {
             let _lock = lock(directory)?;
             if files(directory)?.is_empty() {
@@ -222,7 +222,7 @@ fn write_key(directory: &Path, activates_at: DateTime<Utc>) -> Result<(), OpenEr
 
 /// The secret from which all others are derived; made on first use.
 pub fn master_secret(directory: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    fs::create_dir_all(directory).map_err(|error| OpenError::Io(directory.to_owned(), error))?;
+    make_directory(directory)?;
     let path = directory.join(MASTER);
     let _lock = lock(directory)?;
     if !path.exists() {
@@ -230,6 +230,15 @@ pub fn master_secret(directory: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> 
     }
     let secret = Zeroizing::new(fs::read(&path).map_err(|error| OpenError::Io(path.clone(), error))?);
     if secret.len() == 32 { Ok(secret) } else { Err(OpenError::Key(path, "must be 32 bytes long")) }
+}
+
+/// Makes the directory when there is none, for its owner only.
+fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(|error| OpenError::Io(directory.to_owned(), error))
 }
 
 /// Writes a whole file or none, readable by its owner only, and durable.
@@ -242,7 +251,14 @@ fn write_private(path: &Path, content: &[u8]) -> Result<(), OpenError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&temporary).map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&temporary, path).map_err(failed)
+    fs::rename(&temporary, path).map_err(failed)?;
+    // The name is durable when the directory is.
+    match path.parent() {
+        Some(directory) => {
+            fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+        }
+        None => Ok(()),
+    }
 }
 
 fn remove(path: &Path) -> Result<(), OpenError> {

@@ -71,6 +71,10 @@ pub async fn post(
 ) -> Result<Response, AuthorizeError> {
     let parameters =
         Parameters::from_form(&headers, &body).ok_or(PageError::Request("the body is not a form"))?;
+    if app.site.cookie(&headers, session::COOKIE).is_none() {
+        // Browsers keep `SameSite=Lax` cookies from posts of other sites, and bring them to this address.
+        return Ok(Redirect::to(&format!("/authorize?{}", parameters.encode())).into_response());
+    }
     authorize(&app, parameters, &headers, &page).await
 }
 

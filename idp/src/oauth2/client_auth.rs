@@ -35,8 +35,8 @@ pub async fn authenticate(
 }
 
 fn credentials(headers: &HeaderMap, parameters: &Parameters) -> Result<Credentials, TokenError> {
-    if parameters.duplicated() {
-        return Err(TokenError::InvalidRequest("a parameter was sent twice"));
+    if parameters.malformed() {
+        return Err(TokenError::InvalidRequest("a parameter was sent twice or is malformed"));
     }
     let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
     let (header, more) = (authorization.next(), authorization.next());

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use platform::db;
 use serde_json::json;
 
 use crate::{keys::InvalidToken, store};
@@ -46,6 +47,9 @@ impl IntoResponse for TokenError {
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::Internal(error) if db::is_busy(error) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+            }
             Self::Internal(_) | Self::Sign(_) | Self::Machine => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "server_error")
             }
@@ -58,6 +62,9 @@ impl IntoResponse for TokenError {
         let mut response = (status, Json(json!({"error": code}))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"latchkey\""));
         }
@@ -101,6 +108,9 @@ impl IntoResponse for BearerError {
             }
             Self::Internal(error) => {
                 tracing::error!(%error, "storage failed");
+                if db::is_busy(error) {
+                    return ([(header::RETRY_AFTER, "1")], StatusCode::SERVICE_UNAVAILABLE).into_response();
+                }
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
         };

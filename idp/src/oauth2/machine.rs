@@ -321,7 +321,7 @@ fn refusal(kind: AccessTokenErrorType) -> TokenError {
 
 impl authorization::Request for Parameters {
     fn valid(&self) -> bool {
-        !self.duplicated()
+        !self.malformed()
     }
     fn client_id(&self) -> Option<Cow<'_, str>> {
         self.cow("client_id")
@@ -351,7 +351,7 @@ struct TokenRequest<'a> {
 
 impl code::Request for TokenRequest<'_> {
     fn valid(&self) -> bool {
-        !self.parameters.duplicated()
+        !self.parameters.malformed()
     }
     fn code(&self) -> Option<Cow<'_, str>> {
         self.parameters.cow("code")
@@ -375,7 +375,7 @@ impl code::Request for TokenRequest<'_> {
 
 impl refresh::Request for TokenRequest<'_> {
     fn valid(&self) -> bool {
-        !self.parameters.duplicated()
+        !self.parameters.malformed()
     }
     fn refresh_token(&self) -> Option<Cow<'_, str>> {
         self.parameters.cow("refresh_token")
@@ -396,7 +396,7 @@ impl refresh::Request for TokenRequest<'_> {
 
 impl credentials::Request for TokenRequest<'_> {
     fn valid(&self) -> bool {
-        !self.parameters.duplicated()
+        !self.parameters.malformed()
     }
     fn authorization(&self) -> Option<(Cow<'_, str>, Cow<'_, [u8]>)> {
         Some((Cow::Borrowed(&self.client.id.0), Cow::Borrowed(b"")))

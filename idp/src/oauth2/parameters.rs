@@ -1,4 +1,5 @@
-//! Parameters of OAuth requests, RFC 6749 §3.1 and §3.2: none twice, those without a value omitted.
+//! Parameters of OAuth requests, RFC 6749 §3.1 and §3.2: none twice, those without a value omitted; and no
+//! more of them, or longer ones, than any request needs.
 
 use std::borrow::Cow;
 
@@ -7,10 +8,15 @@ use axum::http::{HeaderMap, HeaderValue, header};
 /// `resource` may be sent several times (RFC 8707 §2); nothing else may.
 const REPEATABLE: &str = "resource";
 
+/// Names are compared with each other: more would cost more than an answer is worth.
+const MOST: usize = 100;
+/// Bytes of a value; a whole ID token is a quarter of that.
+const LONGEST: usize = 8 * 1024;
+
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
     pairs: Vec<(String, String)>,
-    duplicated: bool,
+    malformed: bool,
 }
 
 impl Parameters {
@@ -22,7 +28,13 @@ impl Parameters {
             if value.is_empty() {
                 continue;
             }
-            parameters.duplicated |= name != REPEATABLE && parameters.get(&name).is_some();
+            let twice = name != REPEATABLE && parameters.get(&name).is_some();
+            // PostgreSQL cannot store NUL, and nothing that we give out holds one.
+            parameters.malformed |= twice || value.contains('\0') || value.len() > LONGEST;
+            if parameters.pairs.len() == MOST {
+                parameters.malformed = true;
+                break;
+            }
             parameters.pairs.push((name.into_owned(), value.into_owned()));
         }
         parameters
@@ -52,10 +64,10 @@ impl Parameters {
         self.pairs.iter().filter(move |(have, _)| have == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether a parameter that may not be was sent twice.
+    /// Whether a parameter that may not be was sent twice, or holds what none may, or there are too many.
     #[must_use]
-    pub fn duplicated(&self) -> bool {
-        self.duplicated
+    pub fn malformed(&self) -> bool {
+        self.malformed
     }
 
     /// Whether `name` itself was sent twice.
@@ -79,9 +91,10 @@ mod tests {
     fn what_has_no_value_is_omitted_and_what_comes_twice_is_noticed() {
         let parameters = Parameters::parse(b"a=1&b=&b=2&resource=x&resource=y");
         assert_eq!(parameters.get("b"), Some("2"));
-        assert!(!parameters.duplicated());
+        assert!(!parameters.malformed());
         assert_eq!(parameters.all("resource").collect::<Vec<_>>(), ["x", "y"]);
-        assert!(Parameters::parse(b"a=1&a=1").duplicated());
+        assert!(Parameters::parse(b"a=1&a=1").malformed());
+        assert!(Parameters::parse(b"a=%00").malformed());
         assert!(Parameters::parse(b"a=1&%61=2").is_duplicated("a"));
     }
 

@@ -44,6 +44,10 @@ pub async fn post(
 ) -> Result<Response, PageError> {
     let parameters =
         Parameters::from_form(&headers, &body).ok_or(PageError::Request("the body is not a form"))?;
+    if app.site.cookie(&headers, session::COOKIE).is_none() {
+        // Browsers keep `SameSite=Lax` cookies from posts of other sites, and bring them to this address.
+        return Ok(Redirect::to(&format!("/logout?{}", parameters.encode())).into_response());
+    }
     logout(&app, &parameters, &headers, &page).await
 }
 
@@ -90,13 +94,15 @@ async fn logout(
 
 /// Ends the session, if there is one, and sends the person on, if the request proves where to.
 async fn finish(app: &App, session: Option<Session>, request: LogoutRequest) -> Result<Response, PageError> {
+    // Only a cookie that was sent is taken away: another site's post comes without.
+    let cookie =
+        session.is_some().then(|| (header::SET_COOKIE, app.site.set_cookie(session::COOKIE, "", Some(0))));
     if let Some(session) = session {
         let mut tx = app.db.write().await?;
         sessions::end(&mut tx, session.id, app.clock.now()).await?;
         tx.commit().await?;
         tracing::info!(user.id = %session.user_id, session.id = %session.id, client = %current().client, "{} logged out", session.user_id);
     }
-    let cookie = AppendHeaders([(header::SET_COOKIE, app.site.set_cookie(session::COOKIE, "", Some(0)))]);
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     let response = match request.destination() {
         Some((uri, state)) => {
@@ -110,7 +116,7 @@ async fn finish(app: &App, session: Option<Session>, request: LogoutRequest) -> 
         }
         None => pages::render(LoggedOut { name: &app.config.name }.render()),
     };
-    Ok((cookie, no_store, response).into_response())
+    Ok((AppendHeaders(cookie), no_store, response).into_response())
 }
 
 /// What a relying party asked for, as far as it can be believed.
@@ -124,8 +130,8 @@ struct LogoutRequest {
 
 impl LogoutRequest {
     async fn read(app: &App, parameters: &Parameters) -> Result<Self, PageError> {
-        if parameters.duplicated() {
-            return Err(PageError::Request("a logout parameter was sent twice"));
+        if parameters.malformed() {
+            return Err(PageError::Request("a logout parameter was sent twice or is malformed"));
         }
         let hint = parameters.get("id_token_hint").and_then(|hint| id_token::read_hint(app, hint).ok());
         let client = match &hint {

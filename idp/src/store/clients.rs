@@ -106,7 +106,7 @@ pub async fn disable(tx: &mut Tx, id: &ClientId, now: DateTime<Utc>) -> Result<b
     })
 }
 
-/// Removes a client with its grants and consents; `false` when there is none.
+/// Removes a client, disabled or not, with its grants and consents; `false` when there is none.
 pub async fn delete(tx: &mut Tx, id: &ClientId) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
         sqlx::query("DELETE FROM clients WHERE id = $1")
@@ -114,5 +114,16 @@ pub async fn delete(tx: &mut Tx, id: &ClientId) -> Result<bool, Error> {
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
+    })
+}
+
+/// Removes what is left of a client that was disabled: its id may be given again, without its past.
+pub async fn delete_disabled(tx: &mut Tx, id: &ClientId) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM clients WHERE id = $1 AND disabled_at IS NOT NULL")
+            .bind(id)
+            .execute(conn)
+            .await
+            .map(drop)
     })
 }

@@ -62,6 +62,29 @@ pub async fn insert(
     })
 }
 
+/// The person has proved again who they are: the session goes on, under another cookie.
+pub async fn renew(
+    tx: &mut Tx,
+    id: SessionId,
+    token: &SecretHash,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "UPDATE sessions SET token_hash = $2, auth_time = $3, last_seen_at = $3, expires_at = $4
+             WHERE id = $1 AND ended_at IS NULL",
+        )
+        .bind(id)
+        .bind(token)
+        .bind(now)
+        .bind(expires_at)
+        .execute(conn)
+        .await
+        .map(drop)
+    })
+}
+
 pub async fn touch(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2")

@@ -6,32 +6,37 @@ use platform::{db::Db, on_conn};
 use super::Error;
 
 /// Rows removed in one transaction.
-const BATCH: u64 = 500;
+const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
 const STATEMENTS: [&str; 6] = [
-    "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT 500)",
+    "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at <= $1
-         AND NOT EXISTS (SELECT 1 FROM grants WHERE session_id = sessions.id) LIMIT 500)",
+         AND NOT EXISTS (SELECT 1 FROM grants WHERE session_id = sessions.id) LIMIT $2)",
     "DELETE FROM refresh_tokens WHERE token_hash IN (
-         SELECT token_hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT 500)",
+         SELECT token_hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM revoked_access_tokens WHERE jti IN (
-         SELECT jti FROM revoked_access_tokens WHERE expires_at <= $1 LIMIT 500)",
+         SELECT jti FROM revoked_access_tokens WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM authorization_requests WHERE handle_hash IN (
-         SELECT handle_hash FROM authorization_requests WHERE expires_at <= $1 LIMIT 500)",
-    "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT 500)",
+         SELECT handle_hash FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 
 /// Removes everything that expired more than an hour before `now`; returns how many rows.
-pub async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
+pub async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<i64, Error> {
     let before = now - TimeDelta::hours(1);
     let mut removed = 0;
     for statement in STATEMENTS {
         loop {
             let mut tx = db.write().await?;
             let rows = on_conn!(&mut tx, |conn| {
-                sqlx::query(statement).bind(before).execute(conn).await.map(|done| done.rows_affected())
+                sqlx::query(statement)
+                    .bind(before)
+                    .bind(BATCH)
+                    .execute(conn)
+                    .await
+                    .map(|done| done.rows_affected() as i64)
             })?;
             tx.commit().await?;
             removed += rows;

@@ -165,4 +165,45 @@ on_each_database! {
         idp.clock.advance(chrono::TimeDelta::minutes(31));
         assert_eq!(browser.get(&login).await.status(), StatusCode::BAD_REQUEST);
     }
+
+    /// Core §3.1.2.1: a post of another site comes without `SameSite=Lax` cookies, and still finds the session.
+    async fn a_post_without_cookies_is_judged_with_them(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let redirect_uri = redirect_uri("web");
+        let form = [
+            ("response_type", "code"), ("client_id", "web"), ("redirect_uri", &redirect_uri), ("scope", "openid"),
+            ("prompt", "none"),
+        ];
+        let post = idp.http.post(idp.at("/authorize")).form(&form).header("sec-fetch-site", "cross-site");
+        let answer = post.send().await.unwrap();
+        assert!(answer.headers().get("set-cookie").is_none(), "the browser keeps the cookies that it has");
+        let again = crate::fixture::location(&answer);
+        let (_, parameters) = redirected(&browser.get(&again).await);
+        assert!(parameters.contains_key("code"), "{parameters:?}");
+    }
+
+    /// Never a 500, never a redirect to somewhere else: on both databases.
+    async fn what_no_parameter_may_hold_is_refused(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let long = "x".repeat(9000);
+        for (name, value) in [("nonce", "a\0b"), ("state", &long), ("scope", "open\0id"), ("login_hint", "\0")] {
+            let (place, parameters) = redirected(&browser.authorize("web", &[(name, value)]).await);
+            assert_eq!((place.as_str(), parameters["error"].as_str()), ("https://web.example/cb", "invalid_request"), "{name}");
+        }
+        for change in [("client_id", "\0"), ("client_id", "we\0b"), ("redirect_uri", "\0")] {
+            assert_eq!(browser.authorize("web", &[change]).await.status(), StatusCode::BAD_REQUEST, "{change:?}");
+        }
+        for path in ["/token", "/revoke", "/introspect"] {
+            let answer = idp.http.post(idp.at(path)).form(&[("client_id", "\0"), ("token", "\0")]).send().await.unwrap();
+            assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
+            let answer = idp.http.post(idp.at(path)).basic_auth("\0", Some("\0")).form(&[("token", "x")]).send().await.unwrap();
+            assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
+        }
+        let many: Vec<(String, &str)> = (0..101).map(|index| (format!("p{index}"), "x")).collect();
+        let many = many.iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>();
+        let answer = browser.authorize("web", &many).await;
+        assert!(answer.status() == StatusCode::BAD_REQUEST || redirected(&answer).1["error"] == "invalid_request");
+    }
 }

@@ -85,6 +85,20 @@ on_each_database! {
         clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
         clients::find(&idp.db, "web").await.unwrap();
     }
+
+    async fn the_id_of_a_client_that_was_shut_out_can_be_given_again(db) {
+        let idp = TestIdp::new(db).await;
+        let now = idp.clock.now();
+        let tokens = idp.tokens("alice", "web").await;
+        clients::declare(&idp.db, &crate::fixture::clients()[1..], now).await.unwrap();
+        let config = ClientConfig {
+            client_id: "web".to_owned(),
+            redirect_uris: vec!["https://new.example/cb".to_owned()],
+            ..ClientConfig::default()
+        };
+        clients::add(&idp.db, config, true, now).await.unwrap();
+        assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED, "its past is gone");
+    }
 }
 
 #[test]

@@ -93,7 +93,7 @@ on_each_database! {
             (&[("grant_type", "client_credentials")], "unauthorized_client"),
             (&[("code", "")], "invalid_request"),
             (&[("code", "lkc_unknown")], "invalid_grant"),
-            (&[("code", "\u{0}")], "invalid_grant"),
+            (&[("code", "\u{0}")], "invalid_request"),
             (&[("redirect_uri", "")], "invalid_request"),
             (&[("redirect_uri", &other_redirect)], "invalid_grant"),
             (&[("redirect_uri", &slash)], "invalid_grant"),

@@ -73,6 +73,23 @@ on_each_database! {
         assert_eq!(idp.refresh("web", &offline["refresh_token"]).await.0, StatusCode::OK, "offline_access outlives it");
     }
 
+    /// `prompt=login` of one app must not log the person out of the others.
+    async fn logging_in_again_keeps_what_clients_hold(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let (_, tokens) = idp.redeem("web", &browser.code("web", &[]).await, &[]).await;
+        let before = browser.cookies.lock().unwrap().clone();
+        let login = crate::fixture::location(&browser.authorize("other", &[("prompt", "login")]).await);
+        browser.log_in(&login, "alice", crate::fixture::PASSWORD).await;
+        assert_ne!(before["latchkey_idp_session"], browser.cookies.lock().unwrap()["latchkey_idp_session"]);
+        assert_eq!(idp.refresh("web", &tokens["refresh_token"]).await.0, StatusCode::OK);
+
+        idp.signed_up("bob").await;
+        let login = crate::fixture::location(&browser.authorize("other", &[("prompt", "login")]).await);
+        browser.log_in(&login, "bob", crate::fixture::PASSWORD).await;
+        assert_eq!(idp.refresh("web", &tokens["refresh_token"]).await, refused("invalid_grant"), "another person's ends");
+    }
+
     async fn an_idle_session_gives_nothing_more(db) {
         let idp = TestIdp::new(db).await;
         let tokens = idp.tokens("alice", "web").await;

@@ -98,6 +98,11 @@ on_each_database! {
     async fn another_site_cannot_log_a_person_out(db) {
         let idp = TestIdp::new(db).await;
         let browser = idp.signed_up("alice").await;
+        // As browsers send it: without the session's cookie, which no answer may then take away.
+        let bare = idp.http.post(idp.at("/logout")).form(&[("state", "x")]).header("sec-fetch-site", "cross-site");
+        let bare = bare.send().await.unwrap();
+        assert!(bare.headers().get("set-cookie").is_none());
+        assert!(browser.get(&location(&bare)).await.text().await.unwrap().contains("logout-confirm"));
         let forged = idp.http.post(idp.at("/logout/confirm")).form(&[("form_token", "x")]).header("origin", "https://evil.example");
         assert_eq!(browser.send(forged).await.status(), StatusCode::FORBIDDEN);
         assert!(is_logged_in(&browser).await);

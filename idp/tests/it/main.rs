@@ -21,4 +21,5 @@ mod prompt;
 mod redirect_uris;
 mod refresh;
 mod schema;
+mod storage;
 mod token_requests;

@@ -11,7 +11,8 @@ pub(crate) fn run(action: KeysAction, config: &idp::Config) -> Result<(), Failur
     let ring = KeyRing::open(&config.keys_dir, now)?;
     if let KeysAction::Rotate { now: at_once } = action {
         let rotation = if at_once { Rotation::Now } else { Rotation::Planned };
-        let longest = config.tokens.access_token_lifetime.max(config.tokens.id_token_lifetime);
+        // An ID token that has expired still says which session is to be logged out of.
+        let longest = config.tokens.access_token_lifetime.max(config.sessions.lifetime);
         ring.rotate(rotation, idp::config::seconds(longest), now)?;
     }
     let row = |key: &idp::keys::KeyInfo| {

@@ -157,6 +157,12 @@ fn the_examples_in_the_documents_are_accepted() {
             let example = example.split("```").next().unwrap();
             let place = Place::new();
             std::fs::write(place.dir.path().join("example.toml"), example).unwrap();
+            // Secrets that are in files are read by the check.
+            for line in example.lines().filter(|line| line.starts_with("client_secret_file")) {
+                let file = line.split('"').nth(1).unwrap();
+                std::fs::write(place.dir.path().join(file), "a-secret-that-is-long-enough-0123456789")
+                    .unwrap();
+            }
             let mut command = place.command(["--config", "example.toml", "config", "check"]);
             for name in ["IDP__ISSUER", "API__PUBLIC_URL", "WEB__PUBLIC_URL"] {
                 command.env_remove(format!("LATCHKEY_{name}"));

@@ -109,16 +109,10 @@ impl Database {
         if guard.conn.is_none() {
             return Err(Error::PoolClosed);
         }
-        // From here on dropping `tx` cleans up, also when this future is cancelled half way.
         let mut tx = Tx { guard: Some(guard), database: self.clone() };
-        let writer = tx.writer()?;
-        if writer.batch.is_some() {
-            writer.execute("SAVEPOINT member").await?;
-        } else {
-            writer.execute("BEGIN IMMEDIATE; SAVEPOINT member").await?;
-            writer.batch = Some(Batch { members: 0, outcome: watch::Sender::new(Outcome::Pending) });
-        }
-        Ok(tx)
+        // A task of its own: a caller who goes away must not leave it unknown what the connection has done.
+        let opened = tokio::spawn(async move { tx.open().await.map(|()| tx) });
+        opened.await.unwrap_or(Err(Error::WorkerCrashed))
     }
 
     pub(super) async fn close(&self) {
@@ -214,7 +208,22 @@ impl Tx {
             .expect("an open transaction holds the connection")
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), Error> {
+    async fn open(&mut self) -> Result<(), Error> {
+        let writer = self.writer()?;
+        if writer.batch.is_some() {
+            return writer.execute("SAVEPOINT member").await;
+        }
+        // Before the statement: if that fails half way, dropping this rolls back whatever there is.
+        writer.batch = Some(Batch { members: 0, outcome: watch::Sender::new(Outcome::Pending) });
+        writer.execute("BEGIN IMMEDIATE; SAVEPOINT member").await
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        // A task of its own, for the same reason as in `begin`.
+        tokio::spawn(self.release()).await.unwrap_or(Err(Error::WorkerCrashed))
+    }
+
+    async fn release(mut self) -> Result<(), Error> {
         let alone = self.database.queue.load(Ordering::Relaxed) == 0;
         let writer = self.writer()?;
         if !alone {
@@ -222,23 +231,18 @@ impl Tx {
         }
         let batch = writer.batch.as_mut().ok_or(Error::PoolClosed)?;
         batch.members += 1;
-        let mut outcome = batch.outcome.subscribe();
+        let outcome = batch.outcome.subscribe();
         let guard = self.guard.take();
-        // Spawned, so that a caller who goes away cannot leave the batch open.
         if alone {
-            tokio::spawn(async move {
-                if let Some(mut writer) = guard {
-                    writer.finish("RELEASE member; COMMIT").await;
-                }
-            });
+            if let Some(mut writer) = guard {
+                writer.finish("RELEASE member; COMMIT").await;
+            }
         } else {
             drop(guard); // the next in the queue may join the batch
-            tokio::spawn(commit_after_the_queue(self.database.writer.clone(), outcome.clone()));
+            commit_after_the_queue(self.database.writer.clone(), outcome.clone()).await;
         }
-        match outcome.wait_for(|outcome| *outcome != Outcome::Pending).await.as_deref() {
-            Ok(Outcome::Committed) => Ok(()),
-            _ => Err(Error::WorkerCrashed),
-        }
+        let committed = *outcome.borrow() == Outcome::Committed;
+        if committed { Ok(()) } else { Err(Error::WorkerCrashed) }
     }
 }
 

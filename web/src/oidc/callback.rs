@@ -6,17 +6,13 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClaimsVerificationError, Nonce, OAuth2TokenResponse,
-    PkceCodeVerifier, RequestTokenError, SignatureVerificationError, TokenResponse,
-    core::{
-        CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJwsSigningAlgorithm, CoreTokenResponse,
-        CoreUserInfoClaims,
-    },
+    AuthorizationCode, Nonce, OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError,
+    core::{CoreTokenResponse, CoreUserInfoClaims},
 };
 use platform::secret::SecretHash;
 use serde::Deserialize;
 
-use super::{Unavailable, access_token_expires_at, discovery::Discovered};
+use super::{Unavailable, access_token_expires_at, discovery::Discovered, id_token};
 use crate::{
     App,
     error::PageError,
@@ -25,14 +21,6 @@ use crate::{
     toast::Toast,
     visit::Visit,
 };
-
-/// ID tokens are signed with a private key; never with our secret, and never not at all.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 4] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
 
 /// RFC 6749 §4.1.2, RFC 9207 §2.
 #[derive(Deserialize)]
@@ -68,7 +56,7 @@ pub(crate) async fn get(
     }
     let code = answer.code.ok_or(PageError::Login("neither code nor error"))?;
     let response = exchange(&app, &provider, code, login.code_verifier).await?;
-    let (id_token, subject) = check_id_token(&app, &provider, &response, Nonce::new(login.nonce)).await?;
+    let (id_token, subject) = id_token::check(&app, &provider, &response, &Nonce::new(login.nonce)).await?;
 
     let content = Content {
         name: name(&app, &provider, &response, &subject).await,
@@ -126,51 +114,6 @@ async fn exchange(
         }
         error => Unavailable::because("the token endpoint", &error).into(),
     })
-}
-
-/// §3.1.3.7 and §3.1.3.8. Answers the ID token as received, and its subject.
-async fn check_id_token(
-    app: &App,
-    provider: &Discovered,
-    response: &CoreTokenResponse,
-    nonce: Nonce,
-) -> Result<(String, String), PageError> {
-    let id_token = response.id_token().ok_or(PageError::Login("there is no ID token"))?;
-    let subject = match verify(app, provider, response, id_token, &nonce) {
-        Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
-            let provider = app.provider.rediscover().await?; // signed with a key newer than our copy
-            verify(app, &provider, response, id_token, &nonce)
-        }
-        verified => verified,
-    };
-    let subject = subject.map_err(|error| {
-        tracing::warn!(%error, "refused an ID token");
-        PageError::Login("the ID token is not good")
-    })?;
-    Ok((id_token.to_string(), subject))
-}
-
-fn verify(
-    app: &App,
-    provider: &Discovered,
-    response: &CoreTokenResponse,
-    id_token: &CoreIdToken,
-    nonce: &Nonce,
-) -> Result<String, ClaimsVerificationError> {
-    let clock = app.clock.clone();
-    let verifier: CoreIdTokenVerifier<'_> =
-        provider.client.id_token_verifier().set_allowed_algs(ALGORITHMS).set_time_fn(move || clock.now());
-    let claims: &CoreIdTokenClaims = id_token.claims(&verifier, nonce)?;
-    if let Some(expected) = claims.access_token_hash() {
-        let alg = id_token.signing_alg().map_err(ClaimsVerificationError::SignatureVerification)?;
-        let key = id_token.signing_key(&verifier).map_err(ClaimsVerificationError::SignatureVerification)?;
-        let actual = AccessTokenHash::from_token(response.access_token(), alg, key)
-            .map_err(|error| ClaimsVerificationError::Other(error.to_string()))?;
-        if actual != *expected {
-            return Err(ClaimsVerificationError::Other("at_hash is of another access token".into()));
-        }
-    }
-    Ok(claims.subject().to_string())
 }
 
 /// What to call the person: their name, else their address. Not knowing it stops nobody from logging in.

@@ -3,6 +3,7 @@
 pub(crate) mod callback;
 mod discovery;
 mod http;
+mod id_token;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod refresh;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use openidconnect::{
-    OAuth2TokenResponse, RefreshToken, RequestTokenError,
+    Nonce, OAuth2TokenResponse, RefreshToken, RequestTokenError,
     core::{CoreErrorResponseType, CoreTokenResponse},
 };
 use platform::db;
 
-use super::{Unavailable, access_token_expires_at};
+use super::{Unavailable, access_token_expires_at, id_token};
 use crate::{
     App,
     session::{Content, Session},
@@ -87,6 +87,10 @@ async fn renew_alone(app: &App, session: Session) -> Result<Session, Error> {
         }
         Err(Failure::Unavailable(error)) => return Err(error.into()),
     };
+    let Some(id_token) = renewed_id_token(app, &session, &response).await? else {
+        session.end(app).await?;
+        return Err(Error::SessionEnded);
+    };
     let expires_at = access_token_expires_at(&response, &app.clock);
     let content = Content {
         access_token: response.access_token().secret().clone(),
@@ -96,10 +100,35 @@ async fn renew_alone(app: &App, session: Session) -> Result<Session, Error> {
             .or_else(|| session.content.refresh_token.clone()),
         subject: session.content.subject.clone(),
         name: session.content.name.clone(),
-        id_token: session.content.id_token.clone(),
+        id_token,
     };
     session.keep_refreshed(app, &content, expires_at).await?;
     session.reload(app).await?.ok_or(Error::SessionEnded)
+}
+
+/// The newest ID token, for logging out: an old one may be signed with a key that is gone. A refresh need
+/// not bring one; `None` when it brings one that is not good, or about somebody else (Core §12.2).
+async fn renewed_id_token(
+    app: &App,
+    session: &Session,
+    response: &CoreTokenResponse,
+) -> Result<Option<String>, Error> {
+    let provider = app.provider.discover().await?;
+    // Core §12.2: it should have no nonce.
+    let any_nonce = |_: Option<&Nonce>| Ok(());
+    match id_token::check(app, &provider, response, any_nonce).await {
+        Ok((id_token, subject)) if subject == session.content.subject => Ok(Some(id_token)),
+        Err(id_token::Refusal::Missing) => Ok(Some(session.content.id_token.clone())),
+        Err(id_token::Refusal::Provider(error)) => Err(error.into()),
+        Ok(_) => {
+            tracing::warn!(user.id = %session.content.subject, "a refresh brought somebody else's ID token");
+            Ok(None)
+        }
+        Err(error @ id_token::Refusal::Claims(_)) => {
+            tracing::warn!(user.id = %session.content.subject, %error, "a refresh brought a bad ID token");
+            Ok(None)
+        }
+    }
 }
 
 enum Failure {
