@@ -209,7 +209,12 @@ struct Driver {
 }
 
 impl Driver {
+    /// ChromeDriver looks for a port that is free for IPv4 and IPv6, and gives up when somebody takes it first.
     fn start(program: &Path) -> Self {
+        (0..10).find_map(|_| Self::try_start(program)).expect("ChromeDriver finds a port")
+    }
+
+    fn try_start(program: &Path) -> Option<Self> {
         let mut process = Command::new(program)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -220,12 +225,15 @@ impl Driver {
             .expect("ChromeDriver starts");
         let output = process.stdout.take().expect("a piped output");
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-        let port: u16 = lines
-            .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
-            .expect("ChromeDriver says its port");
+        let port: Option<u16> = lines
+            .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let Some(port) = port else {
+            let _ = process.wait();
+            return None;
+        };
         // Read on, or it would block once the pipe is full.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { url: format!("http://127.0.0.1:{port}"), process }
+        Some(Self { url: format!("http://127.0.0.1:{port}"), process })
     }
 }
 
