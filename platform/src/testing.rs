@@ -45,7 +45,7 @@ pub fn skip(what: &str, why: &str) {
 macro_rules! on_each_database {
     ($($(#[$meta:meta])* async fn $name:ident($db:ident) $body:block)*) => { $(
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "a body may need nothing from around it")]
             use super::*;
             async fn run($db: $crate::testing::TestDb) $body
 

@@ -152,11 +152,6 @@ impl Browser {
         self.until(&format!("the text {text:?}"), async || self.shows(text).await).await;
     }
 
-    /// Waits until the page no longer shows `text`.
-    pub async fn wait_for_no_text(&self, text: &str) {
-        self.until(&format!("no text {text:?}"), async || !self.shows(text).await).await;
-    }
-
     /// Asks again and again until `condition` holds; a test that waits too long fails.
     pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let waiting = async {
@@ -183,12 +178,6 @@ impl Browser {
 
     pub async fn address(&self) -> String {
         self.client.current_url().await.map(String::from).unwrap_or_default()
-    }
-
-    /// A PNG of the window.
-    pub async fn save_screenshot(&self, file: &Path) {
-        let png = self.client.screenshot().await.expect("a screenshot");
-        std::fs::write(file, png).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
     async fn leave_evidence(&self) {
