@@ -107,17 +107,17 @@ async fn refresh_token(
 ) -> Result<Option<Details>, TokenError> {
     let moment = app.moment();
     let Some(stored) = refresh_tokens::find(conn, &SecretHash::of(token)).await? else { return Ok(None) };
-    if stored.client_id != caller.id || !in_force(app, &stored, moment.now) {
+    if stored.grant.client_id != caller.id || !in_force(app, &stored, moment.now) {
         return Ok(None);
     }
-    let Some(grant) = grants::find_live(conn, stored.grant_id, moment).await? else { return Ok(None) };
+    let Some(grant) = grants::find_live(conn, stored.grant.id, moment).await? else { return Ok(None) };
     Ok(Some(Details {
         token_type: "refresh_token",
         iss: app.config.issuer.clone(),
         sub: grant.user_id.to_string(),
         client_id: grant.client_id,
         scope: grant.scope,
-        exp: stored.expires_at.timestamp(),
+        exp: stored.token_expires_at.timestamp(),
         aud: None,
         iat: None,
         jti: None,
@@ -126,7 +126,7 @@ async fn refresh_token(
 }
 
 /// Not expired, and not rotated longer ago than the grace window.
-fn in_force(app: &App, token: &refresh_tokens::RefreshToken, now: DateTime<Utc>) -> bool {
+fn in_force(app: &App, token: &refresh_tokens::Stored, now: DateTime<Utc>) -> bool {
     let grace = config::seconds(app.config.tokens.refresh_token_grace);
-    token.expires_at > now && token.rotated_at.is_none_or(|rotated_at| rotated_at + grace > now)
+    token.token_expires_at > now && token.rotated_at.is_none_or(|rotated_at| rotated_at + grace > now)
 }

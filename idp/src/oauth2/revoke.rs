@@ -24,10 +24,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     let mut tx = app.db.write().await?;
     // §2.1: the hint only says where to look first; a token says itself what it is.
     if let Some(stored) = refresh_tokens::find(&mut tx, &SecretHash::of(token)).await? {
-        if stored.client_id != client.id {
+        if stored.grant.client_id != client.id {
             return Err(TokenError::InvalidGrant("the token is another client's"));
         }
-        grants::revoke(&mut tx, stored.grant_id, now).await?;
+        grants::revoke(&mut tx, stored.grant.id, now).await?;
     } else if let Ok(claims) =
         app.keys.snapshot().verify::<Claims>(token, Kind::AccessToken, &app.config.issuer, Some(now))
     {

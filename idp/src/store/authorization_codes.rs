@@ -8,7 +8,7 @@ use super::{
     grants::{Grant, Moment},
 };
 
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct AuthorizationCode {
     pub grant_id: GrantId,
     pub client_id: ClientId,
@@ -17,6 +17,17 @@ pub struct AuthorizationCode {
     pub code_challenge: Option<String>,
     pub nonce: Option<String>,
     pub expires_at: DateTime<Utc>,
+}
+
+/// A code that was once given out, with the grant it stands for, alive or not.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Stored {
+    pub redirect_uri: String,
+    /// S256; `None` when the request had none.
+    pub code_challenge: Option<String>,
+    pub nonce: Option<String>,
+    #[sqlx(flatten)]
+    pub grant: Grant,
 }
 
 /// What must match for a code to be spent.
@@ -29,11 +40,11 @@ pub struct Presented<'a> {
     pub code_challenge: Option<&'a str>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redemption {
-    Granted(Box<Grant>),
+    Granted,
     /// It was spent before: what it yielded must go.
-    Replayed(GrantId),
+    Replayed,
     Refused,
 }
 
@@ -57,11 +68,13 @@ pub async fn insert(tx: &mut Tx, code: &SecretHash, row: &AuthorizationCode) -> 
 }
 
 /// Looks a code up without spending it. Finding one decides nothing: [`redeem`] does.
-pub async fn find(conn: &mut Conn, code: &SecretHash) -> Result<Option<AuthorizationCode>, Error> {
+pub async fn find(conn: &mut Conn, code: &SecretHash) -> Result<Option<Stored>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT grant_id, client_id, redirect_uri, code_challenge, nonce, expires_at
-             FROM authorization_codes WHERE code_hash = $1",
+            "SELECT codes.redirect_uri, codes.code_challenge, codes.nonce, grants.id, grants.client_id, grants.user_id,
+                    grants.session_id, grants.offline, grants.scope, grants.audience, grants.auth_time, grants.expires_at
+             FROM authorization_codes AS codes JOIN grants ON grants.id = codes.grant_id
+             WHERE codes.code_hash = $1",
         )
         .bind(code)
         .fetch_optional(conn)
@@ -74,15 +87,14 @@ pub async fn find(conn: &mut Conn, code: &SecretHash) -> Result<Option<Authoriza
 /// Every condition is in the `WHERE`: nothing can change between checking and spending, and a
 /// request that fails a condition does not burn the code.
 pub async fn redeem(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Result<Redemption, Error> {
-    let granted: Option<GrantId> = on_conn!(tx, |conn| {
-        sqlx::query_scalar(
+    let spent = on_conn!(tx, |conn| {
+        sqlx::query(
             "UPDATE authorization_codes SET consumed_at = $5
              WHERE code_hash = $1 AND client_id = $2 AND redirect_uri = $3
                AND COALESCE(code_challenge, '') = $4 AND expires_at > $5 AND consumed_at IS NULL
                AND EXISTS (
                    SELECT 1 FROM live_grants
-                   WHERE live_grants.id = grant_id AND session_expires_at > $5 AND session_seen_at > $6)
-             RETURNING grant_id",
+                   WHERE live_grants.id = grant_id AND session_expires_at > $5 AND session_seen_at > $6)",
         )
         .bind(presented.code)
         .bind(presented.client_id)
@@ -90,19 +102,18 @@ pub async fn redeem(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         .bind(presented.code_challenge.unwrap_or_default())
         .bind(moment.now)
         .bind(moment.seen_after)
-        .fetch_optional(conn)
+        .execute(conn)
         .await
+        .map(|done| done.rows_affected() == 1)
     })?;
-    if let Some(id) = granted
-        && let Some(grant) = super::grants::find_live(tx, id, moment).await?
-    {
-        return Ok(Redemption::Granted(Box::new(grant)));
+    if spent {
+        return Ok(Redemption::Granted);
     }
     // Explains, does not decide. Only the client it was made for can say that a code was used twice:
     // anybody else who saw one in a log could otherwise end that client's access.
-    let replayed: Option<GrantId> = on_conn!(tx, |conn| {
+    let replayed: Option<i32> = on_conn!(tx, |conn| {
         sqlx::query_scalar(
-            "SELECT grant_id FROM authorization_codes
+            "SELECT 1 FROM authorization_codes
              WHERE code_hash = $1 AND client_id = $2 AND consumed_at IS NOT NULL",
         )
         .bind(presented.code)
@@ -110,5 +121,5 @@ pub async fn redeem(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         .fetch_optional(conn)
         .await
     })?;
-    Ok(replayed.map_or(Redemption::Refused, Redemption::Replayed))
+    Ok(if replayed.is_some() { Redemption::Replayed } else { Redemption::Refused })
 }

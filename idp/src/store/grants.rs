@@ -89,10 +89,3 @@ pub async fn revoke_all(tx: &mut Tx, user_id: UserId, now: DateTime<Utc>) -> Res
             .map(drop)
     })
 }
-
-/// What was granted, whether or not it is still alive: for judging a request before [`find_live`] decides.
-pub async fn find_scope(conn: &mut Conn, id: GrantId) -> Result<Option<String>, Error> {
-    on_conn!(conn, |conn| {
-        sqlx::query_scalar("SELECT scope FROM grants WHERE id = $1").bind(id).fetch_optional(conn).await
-    })
-}

@@ -6,7 +6,7 @@ use platform::{on_conn, secret::SecretHash};
 
 use super::{
     ClientId, Conn, Error, GrantId, Tx,
-    grants::{Grant, Moment, find_live},
+    grants::{Grant, Moment},
 };
 
 #[derive(Debug)]
@@ -17,11 +17,11 @@ pub struct Presented<'a> {
     pub grace_from: DateTime<Utc>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    Granted(Box<Grant>),
+    Granted,
     /// It was rotated longer ago than the grace window: somebody has a copy.
-    Replayed(GrantId),
+    Replayed,
     Refused,
 }
 
@@ -48,19 +48,23 @@ pub async fn insert(
     })
 }
 
-/// The grant that a token belongs to, whether or not it is still good: for revocation and introspection.
+/// A token that was once given out, with the grant it belongs to, alive or not.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct RefreshToken {
-    pub grant_id: GrantId,
-    pub client_id: ClientId,
-    pub expires_at: DateTime<Utc>,
+pub struct Stored {
+    pub token_expires_at: DateTime<Utc>,
     pub rotated_at: Option<DateTime<Utc>>,
+    #[sqlx(flatten)]
+    pub grant: Grant,
 }
 
-pub async fn find(conn: &mut Conn, token: &SecretHash) -> Result<Option<RefreshToken>, Error> {
+/// Looks a token up. Finding one decides nothing: [`rotate`] does.
+pub async fn find(conn: &mut Conn, token: &SecretHash) -> Result<Option<Stored>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT grant_id, client_id, expires_at, rotated_at FROM refresh_tokens WHERE token_hash = $1",
+            "SELECT tokens.expires_at AS token_expires_at, tokens.rotated_at, grants.id, grants.client_id, grants.user_id,
+                    grants.session_id, grants.offline, grants.scope, grants.audience, grants.auth_time, grants.expires_at
+             FROM refresh_tokens AS tokens JOIN grants ON grants.id = tokens.grant_id
+             WHERE tokens.token_hash = $1",
         )
         .bind(token)
         .fetch_optional(conn)
@@ -71,34 +75,32 @@ pub async fn find(conn: &mut Conn, token: &SecretHash) -> Result<Option<RefreshT
 /// Marks a token as rotated. Every condition is in the `WHERE`; concurrent callers inside the window are
 /// all granted, and all derive the same successor.
 pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Result<Rotation, Error> {
-    let granted: Option<GrantId> = on_conn!(tx, |conn| {
-        sqlx::query_scalar(
+    let rotated = on_conn!(tx, |conn| {
+        sqlx::query(
             "UPDATE refresh_tokens SET rotated_at = COALESCE(rotated_at, $3)
              WHERE token_hash = $1 AND client_id = $2 AND expires_at > $3
                AND (rotated_at IS NULL OR rotated_at > $4)
                AND EXISTS (
                    SELECT 1 FROM live_grants
                    WHERE live_grants.id = grant_id AND live_grants.expires_at > $3
-                     AND (offline OR (session_expires_at > $3 AND session_seen_at > $5)))
-             RETURNING grant_id",
+                     AND (offline OR (session_expires_at > $3 AND session_seen_at > $5)))",
         )
         .bind(presented.token)
         .bind(presented.client_id)
         .bind(moment.now)
         .bind(presented.grace_from)
         .bind(moment.seen_after)
-        .fetch_optional(conn)
+        .execute(conn)
         .await
+        .map(|done| done.rows_affected() == 1)
     })?;
-    if let Some(id) = granted
-        && let Some(grant) = find_live(tx, id, moment).await?
-    {
-        return Ok(Rotation::Granted(Box::new(grant)));
+    if rotated {
+        return Ok(Rotation::Granted);
     }
     // Explains, does not decide.
-    let replayed: Option<GrantId> = on_conn!(tx, |conn| {
+    let replayed: Option<i32> = on_conn!(tx, |conn| {
         sqlx::query_scalar(
-            "SELECT grant_id FROM refresh_tokens WHERE token_hash = $1 AND client_id = $2 AND rotated_at <= $3",
+            "SELECT 1 FROM refresh_tokens WHERE token_hash = $1 AND client_id = $2 AND rotated_at <= $3",
         )
         .bind(presented.token)
         .bind(presented.client_id)
@@ -106,5 +108,5 @@ pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         .fetch_optional(conn)
         .await
     })?;
-    Ok(replayed.map_or(Rotation::Refused, Rotation::Replayed))
+    Ok(if replayed.is_some() { Rotation::Replayed } else { Rotation::Refused })
 }

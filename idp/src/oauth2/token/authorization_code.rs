@@ -16,7 +16,7 @@ use crate::{
     },
     oidc::id_token,
     store::{
-        authorization_codes::{self, Presented, Redemption},
+        authorization_codes::{self, Presented, Redemption, Stored},
         clients::Client,
         grants,
     },
@@ -27,8 +27,8 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     let hash = SecretHash::of(parameters.get("code").unwrap_or_default());
     // Looked up by the transaction that spends it: one wait for the writer, not two connections.
     let mut tx = app.db.write().await?;
-    let stored = authorization_codes::find(&mut tx, &hash).await?;
-    machine::redeem(parameters, client, stored.as_ref())?;
+    let found = authorization_codes::find(&mut tx, &hash).await?;
+    let Stored { grant, nonce, .. } = machine::redeem(parameters, client, found)?;
 
     let code_challenge = parameters.get("code_verifier").map(code_challenge);
     let presented = Presented {
@@ -37,11 +37,11 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
         redirect_uri: parameters.get("redirect_uri").unwrap_or_default(),
         code_challenge: code_challenge.as_deref(),
     };
-    let grant = match authorization_codes::redeem(&mut tx, presented, moment).await? {
-        Redemption::Granted(grant) => grant,
-        Redemption::Replayed(grant_id) => {
+    match authorization_codes::redeem(&mut tx, presented, moment).await? {
+        Redemption::Granted => {}
+        Redemption::Replayed => {
             // §4.1.2: revoke what the code yielded. Commit before refusing, or `?` undoes it.
-            grants::revoke(&mut tx, grant_id, moment.now).await?;
+            grants::revoke(&mut tx, grant.id, moment.now).await?;
             tx.commit().await?;
             return Err(TokenError::InvalidGrant("the code was already redeemed"));
         }
@@ -50,7 +50,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
                 "the code has expired, or its user, client or session has ended",
             ));
         }
-    };
+    }
     let audience = narrow_audience(parameters, &grant.audience)?;
     let refresh_token = may_refresh(client, &grant.scope).then(new_refresh_token);
     if let Some(token) = &refresh_token {
@@ -61,7 +61,6 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     let access_token =
         access_token::issue(app, &Subject::Grant(&grant), &grant.scope, &audience, moment.now)?;
     let id_token = if scope::has(&grant.scope, "openid") {
-        let nonce = stored.and_then(|stored| stored.nonce);
         Some(id_token::issue(app, &grant, nonce, &access_token, moment.now)?)
     } else {
         None

@@ -31,26 +31,21 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     let token = parameters.get("refresh_token").unwrap_or_default();
     let hash = SecretHash::of(token);
     let mut tx = app.db.write().await?;
-    let stored = refresh_tokens::find(&mut tx, &hash).await?;
-    let granted = match &stored {
-        Some(stored) => grants::find_scope(&mut tx, stored.grant_id).await?,
-        None => None,
-    };
-    let owner = stored.as_ref().map(|stored| &stored.client_id);
-    let asked = machine::refresh(parameters, client, owner.zip(granted.as_deref()))?;
+    let found = refresh_tokens::find(&mut tx, &hash).await?;
+    let (grant, asked) = machine::refresh(parameters, client, found.map(|stored| stored.grant))?;
 
     let presented = Presented {
         token: &hash,
         client_id: &client.id,
         grace_from: moment.now - config::seconds(app.config.tokens.refresh_token_grace),
     };
-    let grant = match refresh_tokens::rotate(&mut tx, presented, moment).await? {
-        Rotation::Granted(grant) => grant,
-        Rotation::Replayed(grant_id) => {
-            grants::revoke(&mut tx, grant_id, moment.now).await?;
+    match refresh_tokens::rotate(&mut tx, presented, moment).await? {
+        Rotation::Granted => {}
+        Rotation::Replayed => {
+            grants::revoke(&mut tx, grant.id, moment.now).await?;
             // Commit before refusing, or `?` undoes it.
             tx.commit().await?;
-            tracing::warn!(client.id = %client.id, grant.id = %grant_id, "a refresh token came back after its grace: the family {grant_id} is revoked");
+            tracing::warn!(client.id = %client.id, grant.id = %grant.id, "a refresh token came back after its grace: the family {} is revoked", grant.id);
             return Err(TokenError::InvalidGrant("the refresh token was used before"));
         }
         Rotation::Refused => {
@@ -58,7 +53,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
                 "the refresh token has expired, or its user, client or session has ended",
             ));
         }
-    };
+    }
     let audience = narrow_audience(parameters, &grant.audience)?;
     let successor = successor(app, token);
     store_refresh_token(app, &mut tx, &successor, &grant).await?;
