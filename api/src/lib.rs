@@ -73,7 +73,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     shutdown.every(SWEEP_PERIOD, move || {
         let app = sweeper.clone();
         async move {
-            if let Err(error) = tasks::create::sweep(&app).await {
+            if let Err(error) = store::idempotency_keys::sweep(&app.db, app.clock.now()).await {
                 tracing::error!(%error, "expired idempotency keys could not be removed");
             }
         }

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use platform::config::{Mistakes, check_public_url, loopback};
+use platform::{
+    config::{Mistakes, check_public_url, loopback},
+    place::Look,
+};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -21,6 +24,7 @@ pub struct Config {
     pub keys_dir: PathBuf,
     /// The place's name, on every page.
     pub name: String,
+    pub look: Look,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether anybody may make an account.
@@ -42,6 +46,7 @@ impl Default for Config {
             database_url: "sqlite:data/idp.db".to_owned(),
             keys_dir: "keys".into(),
             name: "Latchkey".to_owned(),
+            look: Look::default(),
             trusted_proxies: Vec::new(),
             sign_up: true,
             tokens: Tokens::default(),
@@ -192,6 +197,7 @@ impl Config {
         if self.name.trim().is_empty() {
             mistakes.add("idp.name", "must not be empty");
         }
+        self.look.check("idp", mistakes);
         self.tokens.check(mistakes);
         if self.sessions.idle == 0 || self.sessions.idle > self.sessions.lifetime {
             mistakes.add("idp.sessions.idle", "must be between 1 second and idp.sessions.lifetime");

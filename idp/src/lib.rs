@@ -25,6 +25,7 @@ use platform::{
     db::{Db, OpenError},
     http::Observed,
     pages::{self, Site},
+    place::Place,
     secret,
     server::Shutdown,
 };
@@ -51,6 +52,7 @@ pub(crate) struct Parts {
     pub keys: KeyRing,
     pub clients: Clients,
     pub passwords: password::Pool,
+    pub place: Place,
     pub site: Site,
     secrets: Secrets,
     /// What both discovery addresses publish.
@@ -98,6 +100,8 @@ pub enum StartError {
     Keys(#[from] keys::OpenError),
     #[error("idp: {0}")]
     Passwords(String),
+    #[error("idp.look: {0}")]
+    Look(String),
     #[error("idp: {0}")]
     Metadata(#[from] oidc::discovery::BadIssuer),
 }
@@ -110,10 +114,12 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let master = keys::master_secret(&config.keys_dir)?;
     admin::clients::declare(&db, &config.clients, now).await?;
 
+    let place = account::assets::place(&config).map_err(StartError::Look)?;
     let app = App(Arc::new(Parts {
         clients: Clients::new(db.clone()),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
-        site: Site::new(config.issuer.clone(), "idp", account::error_page(&config.name)),
+        site: Site::new(config.issuer.clone(), "idp", account::error_page(place.clone())),
+        place,
         secrets: Secrets {
             refresh: secret::derive(&master, "refresh token successor"),
             device: secret::derive(&master, "known device"),
@@ -194,7 +200,7 @@ fn router(app: App) -> Router {
         https: app.site.https(),
         trusted_proxies: app.config.trusted_proxies.clone().into(),
     };
-    let db = app.db.clone();
-    let routes = machines.merge(people).with_state(app).merge(account::assets::router());
+    let (db, assets) = (app.db.clone(), app.place.router());
+    let routes = machines.merge(people).with_state(app).merge(assets);
     platform::http::finish(routes, observed, db)
 }

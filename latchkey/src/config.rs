@@ -145,6 +145,8 @@ fn complete(settings: &mut Settings) -> Vec<(&'static str, &'static str)> {
         ("api.issuer", "idp.issuer"),
         ("web.issuer", "idp.issuer"),
         ("web.api_url", "api.public_url"),
+        ("web.look.logo", "idp.look.logo"),
+        ("web.look.accent", "idp.look.accent"),
         ("api.allowed_origins", "web.public_url"),
     ];
     for (key, leader) in followers {

@@ -1,4 +1,4 @@
-//! Static files that are compiled into the binary, under URLs that change with their content.
+//! Static files, served from memory under URLs that change with their content.
 //!
 //! `/static/<hash>/style.css` may be kept by browsers for ever: other content has another URL. A request
 //! with another hash (a page of the version before, or of a node already upgraded) gets the file of this
@@ -36,12 +36,12 @@ struct Asset {
 impl Assets {
     /// File names (`style.css`) with their content.
     #[must_use]
-    pub fn new(files: &[(&'static str, &'static str)]) -> Self {
-        let assets = files.iter().map(|&(name, text)| {
-            let hash: String = URL_SAFE_NO_PAD.encode(Sha256::digest(text)).chars().take(16).collect();
+    pub fn new(files: impl IntoIterator<Item = (&'static str, Bytes)>) -> Self {
+        let assets = files.into_iter().map(|(name, body)| {
+            let hash: String = URL_SAFE_NO_PAD.encode(Sha256::digest(&body)).chars().take(16).collect();
             let etag =
                 HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-            Asset { name, body: Bytes::from_static(text.as_bytes()), hash, etag }
+            Asset { name, body, hash, etag }
         });
         Self(assets.collect())
     }
@@ -84,6 +84,8 @@ fn content_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
         _ => "application/octet-stream",
     }
 }
@@ -100,13 +102,13 @@ mod tests {
         if let Some(etag) = if_none_match {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let router = Assets::new(&[("style.css", "a{}")]).router();
+        let router = Assets::new([("style.css", Bytes::from_static(b"a{}"))]).router();
         router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_file_is_kept_under_its_own_hash_only() {
-        let url = Assets::new(&[("style.css", "a{}")]).url("style.css");
+        let url = Assets::new([("style.css", Bytes::from_static(b"a{}"))]).url("style.css");
         let response = get(&url, None).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
         assert_eq!(response.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");

@@ -8,6 +8,7 @@ pub mod config;
 pub mod db;
 pub mod http;
 pub mod pages;
+pub mod place;
 pub mod secret;
 pub mod server;
 pub mod telemetry;

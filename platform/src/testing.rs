@@ -1,11 +1,13 @@
 //! For tests only: each test on SQLite and on PostgreSQL, on a database of its own.
 
 mod browser;
+mod cookies;
 mod postgres;
 mod schema;
 mod server;
 
 pub use browser::{Browser, Options, browser};
+pub use cookies::Cookies;
 pub use schema::same_schema;
 pub use server::{TestServer, serve};
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use platform::{
     config::{Mistakes, check_public_url, loopback},
+    place::Look,
     secret::{ExposeSecret, SecretString},
 };
 use serde::Deserialize;
@@ -28,6 +29,7 @@ pub struct Config {
     pub database_url: SecretString,
     /// What the place is called on its pages.
     pub name: String,
+    pub look: Look,
     /// Seconds after which a session that nobody uses ends.
     pub session_idle_lifetime: u32,
     /// Seconds after which every session ends.
@@ -48,6 +50,7 @@ impl Default for Config {
             api_url: "http://localhost:8000".into(),
             database_url: "sqlite:data/web.db".into(),
             name: "Latchkey Tasks".into(),
+            look: Look::default(),
             session_idle_lifetime: 7 * 86_400,
             session_lifetime: 30 * 86_400,
             trusted_proxies: Vec::new(),
@@ -65,6 +68,7 @@ impl Config {
         if url::Url::parse(&self.public_url).is_ok_and(|url| url.path() != "/") {
             mistakes.add("web.public_url", "must be an origin, without a path");
         }
+        self.look.check("web", mistakes);
         if self.listen.is_empty() {
             mistakes.add("web.listen", "name at least one address");
         }

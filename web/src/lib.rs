@@ -27,6 +27,7 @@ use platform::{
     db::{Db, Migrations, OpenError},
     http::{self, Observed},
     pages::{self, Site},
+    place::Place,
     secret::{ExposeSecret, SecretHash},
     server::Shutdown,
 };
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     config: Config,
     clock: Clock,
     db: Db,
+    place: Place,
     site: Site,
     provider: oidc::Provider,
     /// For calls of the task API.
@@ -96,8 +98,9 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         oidc::Provider::new(&config, client_secret, clock.clone()).map_err(StartError::Settings)?;
     let http = api_client::http().map_err(|error| StartError::Settings(error.to_string()))?;
     let db = Db::open(config.database_url.expose_secret(), &MIGRATIONS).await?;
-    let name = config.name.clone();
-    let site = Site::new(origin(&config.public_url), "web", move |error| view::error_page(&name, error));
+    let place = view::place(&config).map_err(StartError::Settings)?;
+    let errors = place.clone();
+    let site = Site::new(origin(&config.public_url), "web", move |error| view::error_page(&errors, error));
     let observed = Observed {
         service: "web",
         https: site.https(),
@@ -105,7 +108,17 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     };
     let refreshing = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(120)).build();
     let tasks = shutdown.tasks.clone();
-    let app = App(Arc::new(Parts { config, clock, db: db.clone(), site, provider, http, refreshing, tasks }));
+    let app = App(Arc::new(Parts {
+        config,
+        clock,
+        db: db.clone(),
+        place,
+        site,
+        provider,
+        http,
+        refreshing,
+        tasks,
+    }));
 
     let sweeper = app.clone();
     shutdown.every(SWEEP, move || sweep(sweeper.clone()));
@@ -113,6 +126,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
 }
 
 fn router(app: App) -> Router {
+    let assets = app.place.router();
     Router::new()
         .route("/", get(home::get))
         .route("/tasks", get(tasks::list::get).post(tasks::create::post))
@@ -127,7 +141,7 @@ fn router(app: App) -> Router {
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         .layer(middleware::from_fn_with_state(app.site.clone(), pages::layer))
         .with_state(app)
-        .merge(view::ASSETS.router())
+        .merge(assets)
 }
 
 /// In small batches, so that nobody waits long for the database.

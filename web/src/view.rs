@@ -1,7 +1,5 @@
 //! What every page's template is given, and how a template becomes a response.
 
-use std::sync::LazyLock;
-
 use askama::Template;
 use axum::{
     Extension,
@@ -9,29 +7,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use platform::{
-    assets::{Assets, MARK},
     config::origin,
     pages::{ErrorPage, FormTarget, Page, render},
+    place::Place,
 };
 
-use crate::{App, toast::Toast};
+use crate::{App, config::Config, toast::Toast};
 
-/// The stylesheet, the module and the icon.
-pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
-    Assets::new(&[
-        (
-            "style.css",
-            concat!(include_str!("../../platform/static/base.css"), include_str!("static/web.css")),
-        ),
-        ("tasks.js", include_str!("static/tasks.js")),
-        ("mark.svg", MARK),
-    ])
-});
+const STYLE: &str = concat!(include_str!("../../platform/static/base.css"), include_str!("static/web.css"));
+const SCRIPT: &str = include_str!("static/tasks.js");
+
+/// What every page shows and links.
+pub(crate) fn place(config: &Config) -> Result<Place, String> {
+    Place::new(&config.name, &config.look, STYLE, &[("tasks.js", SCRIPT)])
+}
 
 /// The layout's part of a template.
 pub(crate) struct View {
-    /// What the place is called.
-    pub(crate) site: String,
+    pub(crate) place: Place,
     pub(crate) nonce: String,
     pub(crate) form_token: String,
     /// What the person who is logged in is called; `None` when nobody is.
@@ -47,24 +40,12 @@ impl View {
         toast: Option<Toast>,
     ) -> Self {
         Self {
-            site: app.config.name.clone(),
+            place: app.place.clone(),
             nonce: page.nonce,
             form_token: page.form_token,
             person: person.map(|session| session.content.name.clone().unwrap_or_else(|| "Logged in".into())),
             toast,
         }
-    }
-
-    pub(crate) fn style(&self) -> String {
-        ASSETS.url("style.css")
-    }
-
-    pub(crate) fn script(&self) -> String {
-        ASSETS.url("tasks.js")
-    }
-
-    pub(crate) fn icon(&self) -> String {
-        ASSETS.url("mark.svg")
     }
 }
 
@@ -89,9 +70,9 @@ struct ErrorTemplate<'a> {
 }
 
 /// The page for a refusal.
-pub(crate) fn error_page(site: &str, error: &ErrorPage) -> String {
+pub(crate) fn error_page(place: &Place, error: &ErrorPage) -> String {
     let view = View {
-        site: site.to_owned(),
+        place: place.clone(),
         nonce: error.nonce.clone(),
         form_token: String::new(),
         person: None,

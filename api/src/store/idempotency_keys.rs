@@ -1,9 +1,9 @@
 //! What was answered to a request with an `Idempotency-Key`, so that a retry gets the same answer.
 
 use chrono::{DateTime, Utc};
-use platform::db::{Conn, Error, Tx, on_conn};
+use platform::db::{Conn, Db, Error, Tx, on_conn};
 
-/// How many rows one sweep removes at most: it holds SQLite's writer.
+/// How many rows one statement removes at most: it holds SQLite's writer.
 const SWEEP: i32 = 500;
 
 /// A request that came with a key.
@@ -64,8 +64,20 @@ pub(crate) async fn find(
     })
 }
 
-/// Removes expired keys, a batch of them; tells how many.
-pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
+/// Removes the keys that have expired, in batches: others write in between.
+pub(crate) async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+    loop {
+        let mut tx = db.write().await?;
+        let removed = delete_expired(&mut tx, now).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Deletes a batch; tells how many.
+async fn delete_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
             "DELETE FROM idempotency_keys WHERE (user_id, idempotency_key) IN
@@ -77,4 +89,32 @@ pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error>
         .await
         .map(|done| done.rows_affected())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use platform::{clock::Clock, on_each_database};
+
+    use super::*;
+
+    on_each_database! {
+        async fn keys_are_swept_when_they_have_expired_and_not_before(db) {
+            let url = db.url.clone();
+            let (db, now) = (Db::open(&url, &crate::MIGRATIONS).await.unwrap(), Clock::test().now());
+            let expiries = [("expired", now), ("alive", now + TimeDelta::seconds(1))];
+            let mut tx = db.write().await.unwrap();
+            for (idempotency_key, expires_at) in expiries {
+                let keyed = Keyed { user_id: "alice", idempotency_key, request_hash: b"hash" };
+                assert!(insert(&mut tx, keyed, "{}", now - TimeDelta::days(1), expires_at).await.unwrap());
+            }
+            tx.commit().await.unwrap();
+
+            sweep(&db, now).await.unwrap();
+            let mut conn = db.read().await.unwrap();
+            for (key, kept) in [("expired", false), ("alive", true)] {
+                assert_eq!(find(&mut conn, "alice", key).await.unwrap().is_some(), kept, "{key}");
+            }
+        }
+    }
 }

@@ -157,15 +157,3 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         }
     }
 }
-
-/// Removes the keys that have expired, in small batches.
-pub(crate) async fn sweep(app: &App) -> Result<(), db::Error> {
-    loop {
-        let mut tx = app.db.write().await?;
-        let removed = idempotency_keys::sweep(&mut tx, app.clock.now()).await?;
-        tx.commit().await?;
-        if removed == 0 {
-            return Ok(());
-        }
-    }
-}

@@ -5,7 +5,7 @@ use platform::{on_each_database, testing::TestDb};
 use serde_json::{Value, json};
 
 use crate::{
-    issuer::{self, Issuer, jwk},
+    issuer::{self, Answers, CurveKey, Issuer, jwk},
     support::{TestApi, header, problem},
 };
 
@@ -78,7 +78,7 @@ on_each_database! {
     async fn cached_keys_serve_on_while_the_issuer_is_down_for_a_day(db) {
         let api = TestApi::new(db).await;
         assert_eq!(api.status_with(&api.token).await, 200);
-        api.issuer.set_down(true);
+        api.issuer.answer(Answers::Down);
         let before = api.issuer.fetches();
         api.clock.advance(TimeDelta::hours(23));
         api.next_fetch(before).await;
@@ -91,14 +91,14 @@ on_each_database! {
 
     async fn the_api_starts_while_the_issuer_is_down(db) {
         let issuer = Issuer::start();
-        issuer.set_down(true);
+        issuer.answer(Answers::Down);
         let api = TestApi::with(db, issuer, |_| {}).await;
         let response = api.get("/api/me/tasks").await;
         assert_eq!(header(&response, "retry-after"), "5");
         problem(response, 503).await;
         let live = api.http.get(format!("{}/health/live", api.url)).send().await.unwrap();
         assert_eq!(live.status(), 200);
-        api.issuer.set_down(false);
+        api.issuer.answer(Answers::Keys);
         for _ in 0..50 {
             if api.status_with(&api.token).await == 200 {
                 return;
@@ -119,6 +119,48 @@ on_each_database! {
         let db: TestDb = platform::testing::sqlite();
         let api = TestApi::with(db, issuer, |config| config.jwks_uri = Some(uri)).await;
         assert_eq!(api.status_with(&api.token).await, 200);
+    }
+
+    /// What the issuer can make us do is bounded: a document's size, the time it takes, and where it comes from.
+    async fn an_answer_that_is_too_large_too_late_or_elsewhere_brings_no_keys(db) {
+        let issuer = Issuer::start();
+        issuer.answer(Answers::TooMuch);
+        let api = TestApi::with(db, issuer, |_| {}).await;
+        assert_eq!(api.status_with(&api.token).await, 503, "more than 256 KiB");
+        for answers in [Answers::Elsewhere, Answers::Late] {
+            api.issuer.answer(answers);
+            let before = api.issuer.fetches();
+            api.next_fetch(before).await;
+            let status = tokio::time::timeout(Duration::from_secs(8), api.status_with(&api.token)).await;
+            assert_eq!(status.expect("a fetch is given up after five seconds"), 503);
+        }
+        api.issuer.answer(Answers::Keys);
+        let before = api.issuer.fetches();
+        api.next_fetch(before).await;
+        assert_eq!(api.status_with(&api.token).await, 200);
+    }
+
+    async fn tokens_may_be_signed_on_elliptic_curves(db) {
+        let keys = ["ES256", "ES384", "EdDSA"].map(|algorithm| (algorithm, CurveKey::generate(algorithm)));
+        let issuer = Issuer::start();
+        issuer.publish(keys.iter().map(|(algorithm, key)| key.jwk(algorithm)).collect());
+        let api = TestApi::with(db, issuer, |config| {
+            config.algorithms = keys.iter().map(|(algorithm, _)| (*algorithm).to_owned()).collect();
+        }).await;
+        for (algorithm, key) in &keys {
+            let header = |kid: &str| json!({"typ": "at+jwt", "alg": algorithm, "kid": kid});
+            let good = key.sign(&header(algorithm), &api.claims());
+            assert_eq!(api.status_with(&good).await, 200, "{algorithm}");
+            let mut other = api.claims();
+            other["sub"] = "mallory".into();
+            let (_, signature) = good.rsplit_once('.').unwrap();
+            let forged = format!("{}.{}.{signature}", issuer::part(&header(algorithm)), issuer::part(&other));
+            assert_eq!(api.status_with(&forged).await, 401, "{algorithm}");
+            for (other, _) in keys.iter().filter(|(other, _)| other != algorithm) {
+                let other_key = key.sign(&header(other), &api.claims());
+                assert_eq!(api.status_with(&other_key).await, 401, "{algorithm} with the key for {other}");
+            }
+        }
     }
 
     /// Only public keys for signatures are used, each for its own algorithm.

@@ -16,6 +16,6 @@ mod idempotency;
 mod issuer;
 mod keys;
 mod list;
-mod speed;
+mod schema;
 mod support;
 mod tasks;

@@ -1,25 +1,16 @@
 //! The static files of the pages.
 
-use std::sync::LazyLock;
+use platform::place::Place;
 
-use axum::Router;
-use platform::assets::{Assets, MARK};
+use crate::config::Config;
 
-pub const STYLE: &str =
+const STYLE: &str =
     concat!(include_str!("../../../platform/static/base.css"), include_str!("../static/style.css"));
-pub const SCRIPT: &str = include_str!("../static/app.js");
+const SCRIPT: &str = include_str!("../static/app.js");
 
-static ASSETS: LazyLock<Assets> =
-    LazyLock::new(|| Assets::new(&[("style.css", STYLE), ("app.js", SCRIPT), ("mark.svg", MARK)]));
-
-/// `GET /static/{hash}/{name}`.
-pub fn router() -> Router {
-    ASSETS.router()
-}
-
-/// The path of a file, for a page to link.
-pub fn url(name: &str) -> String {
-    ASSETS.url(name)
+/// What every page shows and links.
+pub fn place(config: &Config) -> Result<Place, String> {
+    Place::new(&config.name, &config.look, STYLE, &[("app.js", SCRIPT)])
 }
 
 #[cfg(test)]

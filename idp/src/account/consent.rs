@@ -7,10 +7,13 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
-use platform::pages::{Page, Protected, render};
+use platform::{
+    pages::{Page, Protected, render},
+    place::Place,
+};
 use serde::Deserialize;
 
-use super::{assets, journey::with_request, session};
+use super::{journey::with_request, session};
 use crate::{
     App,
     error::PageError,
@@ -42,7 +45,7 @@ enum Answer {
 #[derive(Template)]
 #[template(path = "consent.html")]
 struct Consent<'a> {
-    place: &'a str,
+    place: &'a Place,
     page: &'a Page,
     session: &'a Session,
     pending: &'a Pending,
@@ -64,7 +67,7 @@ pub async fn get(
         return Ok(Redirect::to(&not_you).into_response());
     };
     let consent = Consent {
-        place: &app.config.name,
+        place: &app.place,
         page: &page,
         session: &session,
         pending: &pending,

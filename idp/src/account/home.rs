@@ -7,22 +7,25 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use platform::pages::{Page, render};
+use platform::{
+    pages::{Page, render},
+    place::Place,
+};
 
-use super::{assets, session};
+use super::session;
 use crate::{App, error::PageError, store::sessions::Session};
 
 #[derive(Template)]
 #[template(path = "landing.html")]
 struct Landing<'a> {
-    place: &'a str,
+    place: &'a Place,
     sign_up: bool,
 }
 
 #[derive(Template)]
 #[template(path = "account.html")]
 struct Account<'a> {
-    place: &'a str,
+    place: &'a Place,
     page: &'a Page,
     session: &'a Session,
     since: String,
@@ -33,7 +36,7 @@ pub async fn landing(State(app): State<App>, headers: HeaderMap) -> Result<Respo
     if session::current(&app, &headers).await?.is_some() {
         return Ok(Redirect::to("/account").into_response());
     }
-    Ok(render(Landing { place: &app.config.name, sign_up: app.config.sign_up }.render()))
+    Ok(render(Landing { place: &app.place, sign_up: app.config.sign_up }.render()))
 }
 
 /// `GET /account`
@@ -42,7 +45,7 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
         return Ok(Redirect::to("/login").into_response());
     };
     let since = ago(app.clock.now() - session.auth_time);
-    let account = Account { place: &app.config.name, page: &page, session: &session, since };
+    let account = Account { place: &app.place, page: &page, session: &session, since };
     Ok(render(account.render()))
 }
 

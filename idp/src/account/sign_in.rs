@@ -8,11 +8,12 @@ use axum::{
 };
 use platform::{
     pages::{Page, Protected},
+    place::Place,
     secret::{ExposeSecret, SecretString},
 };
 use serde::Deserialize;
 
-use super::{assets, device, journey::Journey, session, throttle};
+use super::{device, journey::Journey, session, throttle};
 use crate::{
     App,
     email::Email,
@@ -36,7 +37,7 @@ pub struct Form {
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignIn<'a> {
-    place: &'a str,
+    place: &'a Place,
     page: &'a Page,
     journey: &'a Journey,
     sign_up: bool,
@@ -177,6 +178,6 @@ fn show(
     email: &str,
     problems: Problems,
 ) -> Response {
-    let (place, sign_up) = (&*app.config.name, app.config.sign_up);
+    let (place, sign_up) = (&app.place, app.config.sign_up);
     journey.page(status, &SignIn { place, page, journey, sign_up, email, problems })
 }

@@ -9,11 +9,12 @@ use axum::{
 };
 use platform::{
     pages::{Page, Protected},
+    place::Place,
     secret::{ExposeSecret, SecretString},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{assets, device, journey::Journey, session, throttle};
+use super::{device, journey::Journey, session, throttle};
 use crate::{
     App,
     email::Email,
@@ -40,7 +41,7 @@ pub struct Form {
 #[derive(Template)]
 #[template(path = "sign_up.html")]
 struct SignUp<'a> {
-    place: &'a str,
+    place: &'a Place,
     page: &'a Page,
     journey: &'a Journey,
     name: &'a str,
@@ -233,5 +234,5 @@ fn show(
     problems: Problems,
 ) -> Response {
     let Form { name, email, .. } = form;
-    journey.page(status, &SignUp { place: &app.config.name, page, journey, name, email, problems })
+    journey.page(status, &SignUp { place: &app.place, page, journey, name, email, problems })
 }

@@ -79,7 +79,7 @@ async fn logout(
                 .filter_map(|name| parameters.get(name).map(|value| (*name, value.to_owned())))
                 .collect();
             let confirm = LogoutConfirm {
-                name: &app.config.name,
+                place: &app.place,
                 email: &session.email,
                 form_token: &page.form_token,
                 parameters: &carried,
@@ -114,7 +114,7 @@ async fn finish(app: &App, session: Option<Session>, request: LogoutRequest) -> 
             }
             Redirect::to(&to).into_response()
         }
-        None => pages::render(LoggedOut { name: &app.config.name }.render()),
+        None => pages::render(LoggedOut { place: &app.place }.render()),
     };
     Ok((AppendHeaders(cookie), no_store, response).into_response())
 }

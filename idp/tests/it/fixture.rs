@@ -1,9 +1,6 @@
 //! An identity provider with some clients, and browsers that log in to it as people do.
 
-use std::{
-    collections::BTreeMap,
-    sync::{LazyLock, Mutex},
-};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use idp::{
@@ -15,7 +12,7 @@ use platform::{
     clock::Clock,
     db::Db,
     server::Shutdown,
-    testing::{TestDb, TestServer, serve},
+    testing::{Cookies, TestDb, TestServer, serve},
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::Value;
@@ -137,7 +134,7 @@ impl TestIdp {
 
     /// A browser with nobody logged in.
     pub fn browser(&self) -> Browser<'_> {
-        Browser { idp: self, cookies: Mutex::default() }
+        Browser { idp: self, cookies: Cookies::default() }
     }
 
     /// A browser in which somebody has just signed up.
@@ -249,7 +246,7 @@ fn part(token: &Value, index: usize) -> Value {
 /// A browser without JavaScript: keeps cookies, follows no redirect by itself, says where its posts come from.
 pub struct Browser<'a> {
     pub idp: &'a TestIdp,
-    pub cookies: Mutex<BTreeMap<String, String>>,
+    pub cookies: Cookies,
 }
 
 impl Browser<'_> {
@@ -266,20 +263,7 @@ impl Browser<'_> {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Response {
-        let cookies: Vec<String> =
-            self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = cookies.join("; ");
-        let response = request.header(header::COOKIE, cookies).send().await.unwrap();
-        for cookie in response.headers().get_all(header::SET_COOKIE) {
-            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
-            let mut cookies = self.cookies.lock().unwrap();
-            if value.is_empty() {
-                cookies.remove(name);
-            } else {
-                cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        response
+        self.cookies.send(request).await.unwrap()
     }
 
     fn absolute(&self, path: &str) -> String {

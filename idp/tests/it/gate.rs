@@ -78,10 +78,10 @@ on_each_database! {
         let idp = TestIdp::new(db).await;
         let browser = idp.signed_up("alice").await;
         let (_, tokens) = idp.redeem("web", &browser.code("web", &[]).await, &[]).await;
-        let before = browser.cookies.lock().unwrap().clone();
+        let before = browser.cookies.get("latchkey_idp_session").unwrap();
         let login = crate::fixture::location(&browser.authorize("other", &[("prompt", "login")]).await);
         browser.log_in(&login, "alice", crate::fixture::PASSWORD).await;
-        assert_ne!(before["latchkey_idp_session"], browser.cookies.lock().unwrap()["latchkey_idp_session"]);
+        assert_ne!(browser.cookies.get("latchkey_idp_session").unwrap(), before);
         assert_eq!(idp.refresh("web", &tokens["refresh_token"]).await.0, StatusCode::OK);
 
         idp.signed_up("bob").await;

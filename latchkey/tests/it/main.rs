@@ -9,11 +9,14 @@
     reason = "tests fail loudly"
 )]
 
+mod accessible;
 mod command_line;
 mod configuration;
 mod journey;
+mod log;
 mod nodes;
 mod outages;
+mod person;
 mod rotation;
 mod start;
 mod support;

@@ -7,7 +7,10 @@ use serde_json::json;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::task::JoinSet;
 
-use crate::support::{Node, Place, http};
+use crate::{
+    person::{App, Person},
+    support::{Node, Place, http},
+};
 
 /// Writes tasks until the server is gone, and returns the URLs of those that it said it had stored.
 async fn write_until_it_is_gone(place: &Place, token: &str, node: Node) -> Vec<String> {
@@ -34,6 +37,42 @@ async fn write_until_it_is_gone(place: &Place, token: &str, node: Node) -> Vec<S
     tokio::time::sleep(Duration::from_millis(1500)).await;
     node.kill().await;
     writers.join_all().await.into_iter().flatten().collect()
+}
+
+/// What the identity provider said it had done for one person.
+#[derive(Default)]
+struct Promised {
+    email: Option<String>,
+    codes: Vec<String>,
+    refresh_tokens: Vec<String>,
+}
+
+/// Signs people up and lets an app ask for codes and tokens of theirs, until the server is gone.
+async fn sign_up_until_it_is_gone(place: &Place, app: &App, node: Node) -> Vec<Promised> {
+    let mut people = JoinSet::new();
+    for number in 0..8 {
+        let (person, app) = (Person::at(&place.idp), app.clone());
+        people.spawn(async move {
+            let mut promised = Promised::default();
+            let email = format!("person{number}@example.com");
+            if person.sign_up(&email).await.is_err() {
+                return promised;
+            }
+            promised.email = Some(email);
+            while let Ok(code) = person.code(&app).await {
+                if promised.codes.len() <= promised.refresh_tokens.len() {
+                    promised.codes.push(code);
+                } else {
+                    let Ok(tokens) = app.redeem(&code).await else { break };
+                    promised.refresh_tokens.push(tokens["refresh_token"].as_str().unwrap().to_owned());
+                }
+            }
+            promised
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    node.kill().await;
+    people.join_all().await
 }
 
 on_each_database! {
@@ -64,6 +103,34 @@ on_each_database! {
                 assert_eq!(verdict, "ok", "{name}");
             }
         }
+    }
+}
+
+on_each_database! {
+    async fn after_kill_9_accounts_codes_and_tokens_that_were_promised_are_good(db) {
+        let mut place = Place::on(db).await;
+        place.set("IDP__THROTTLE__PER_NETWORK", "1000000");
+        let node = place.start().await;
+        let app = App::register(&place);
+        let promised = sign_up_until_it_is_gone(&place, &app, node).await;
+
+        let node = place.start().await;
+        let accounts = place.run(&["user", "list"]).good().stdout;
+        let (mut codes, mut tokens) = (0, 0);
+        for Promised { email, codes: unspent, refresh_tokens } in promised {
+            let email = email.expect("everybody could sign up within seconds");
+            assert!(accounts.contains(&email), "{email} is lost");
+            for code in unspent {
+                app.redeem(&code).await.unwrap_or_else(|error| panic!("a code is lost: {error}"));
+                codes += 1;
+            }
+            for token in refresh_tokens {
+                app.refresh(&token).await.unwrap_or_else(|error| panic!("a refresh token is lost: {error}"));
+                tokens += 1;
+            }
+        }
+        assert!(codes > 16 && tokens > 16, "only {codes} codes and {tokens} refresh tokens");
+        node.stop().await;
     }
 }
 

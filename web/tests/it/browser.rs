@@ -1,10 +1,8 @@
 //! What a browser does: keeps cookies, posts forms, follows redirects when told to.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
+use platform::testing::Cookies;
 use reqwest::{Method, header};
 
 /// One browser, with cookies of its own. Clones share them, as tabs do.
@@ -12,7 +10,7 @@ use reqwest::{Method, header};
 pub(crate) struct Browser {
     web: String,
     http: reqwest::Client,
-    cookies: Arc<Mutex<BTreeMap<String, String>>>,
+    cookies: Arc<Cookies>,
 }
 
 /// An answer.
@@ -64,11 +62,11 @@ impl Browser {
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.lock().unwrap().get(&format!("latchkey_web_{name}")).cloned()
+        self.cookies.get(&format!("latchkey_web_{name}"))
     }
 
     pub(crate) fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies.lock().unwrap().insert(format!("latchkey_web_{name}"), value.to_owned());
+        self.cookies.set(&format!("latchkey_web_{name}"), value);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Seen {
@@ -111,28 +109,11 @@ impl Browser {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if ours {
-            let cookies = self.cookies.lock().unwrap();
-            let cookies: Vec<String> =
-                cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header(header::COOKIE, cookies.join("; "));
-        }
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         }
-        let answer = request.send().await.unwrap();
-        if ours {
-            let mut cookies = self.cookies.lock().unwrap();
-            for cookie in answer.headers().get_all(header::SET_COOKIE) {
-                let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
-                let value = rest.split(';').next().unwrap();
-                if rest.contains("Max-Age=0") {
-                    cookies.remove(name);
-                } else {
-                    cookies.insert(name.to_owned(), value.to_owned());
-                }
-            }
-        }
+        let answer = if ours { self.cookies.send(request).await } else { request.send().await };
+        let answer = answer.unwrap();
         let location = answer.headers().get(header::LOCATION);
         let location = location.map_or_else(String::new, |location| location.to_str().unwrap().to_owned());
         Seen {

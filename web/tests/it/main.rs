@@ -15,6 +15,7 @@ mod login;
 mod logout;
 mod pages;
 mod refresh;
+mod schema;
 mod sessions;
 mod tasks;
 mod world;

@@ -82,6 +82,7 @@ impl Target {
             ResponseMode::Query => self.redirect(&parameters),
             ResponseMode::FormPost => {
                 let form = FormPost {
+                    place: &app.place,
                     redirect_uri: &self.redirect_uri,
                     parameters: &parameters,
                     nonce: &pages::nonce(),

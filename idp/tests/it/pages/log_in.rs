@@ -71,11 +71,11 @@ on_each_database! {
 
         let mut victim = place.visitor();
         let planted = format!("lkb_{}", "A".repeat(43));
-        victim.cookies.insert("latchkey_idp_session".to_owned(), planted.clone());
+        victim.cookies.set("latchkey_idp_session", &planted);
         victim.log_in(EMAIL, PASSWORD).await;
-        assert_ne!(victim.session(), Some(planted.as_str()));
+        assert_ne!(victim.session(), Some(planted.clone()));
         let mut attacker = place.visitor();
-        attacker.cookies.insert("latchkey_idp_session".to_owned(), planted);
+        attacker.cookies.set("latchkey_idp_session", &planted);
         assert!(!attacker.is_logged_in().await);
     }
 

@@ -107,8 +107,8 @@ on_each_database! {
         assert_eq!(guess(&mut alice, EMAIL, 6).await.status, StatusCode::TOO_MANY_REQUESTS, "nor is it unlimited");
 
         // The cookie is good for one account, and cannot be made up.
-        let device = alice.cookies["latchkey_idp_device"].clone();
-        stranger.cookies.insert("latchkey_idp_device".to_owned(), format!("x{device}"));
+        let device = alice.cookies.get("latchkey_idp_device").unwrap();
+        stranger.cookies.set("latchkey_idp_device", &format!("x{device}"));
         wait(&stranger.log_in(EMAIL, PASSWORD).await);
         guess(&mut alice, "bob@example.com", 5).await;
         wait(&alice.log_in("bob@example.com", WRONG).await);

@@ -1,14 +1,12 @@
 //! A place with people, and a browser that keeps cookies and posts the forms it was shown.
 
-use std::collections::BTreeMap;
-
 use axum::http::{HeaderMap, StatusCode, header};
 use idp::{Config, store};
 use platform::{
     clock::Clock,
     db::{Db, Tx},
     server::Shutdown,
-    testing::{TestDb, TestServer, serve},
+    testing::{Cookies, TestDb, TestServer, serve},
 };
 
 pub const EMAIL: &str = "alice@example.com";
@@ -29,7 +27,7 @@ pub struct Place {
 pub struct Visitor {
     http: reqwest::Client,
     origin: String,
-    pub cookies: BTreeMap<String, String>,
+    pub cookies: Cookies,
     pub form_token: String,
     pub network: Option<&'static str>,
 }
@@ -81,7 +79,7 @@ impl Place {
         Visitor {
             http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
             origin: self.server.url.clone(),
-            cookies: BTreeMap::new(),
+            cookies: Cookies::default(),
             form_token: String::new(),
             network: None,
         }
@@ -136,22 +134,12 @@ impl Visitor {
     }
 
     pub async fn send(&mut self, mut request: reqwest::RequestBuilder) -> Answer {
-        let cookies: Vec<String> =
-            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if !cookies.is_empty() {
-            request = request.header(header::COOKIE, cookies.join("; "));
-        }
         if let Some(network) = self.network {
             request = request.header("x-forwarded-for", network);
         }
-        let response = request.send().await.unwrap();
+        let response = self.cookies.send(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await.unwrap();
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
-            let value = rest.split(';').next().unwrap();
-            self.cookies.insert(name.to_owned(), value.to_owned());
-        }
         if let Some((_, rest)) = body.split_once("name=\"form_token\" value=\"") {
             self.form_token = rest.split('"').next().unwrap().to_owned();
         }
@@ -170,8 +158,8 @@ impl Visitor {
         self.get("/account").await.status == StatusCode::OK
     }
 
-    pub fn session(&self) -> Option<&str> {
-        self.cookies.get("latchkey_idp_session").map(String::as_str)
+    pub fn session(&self) -> Option<String> {
+        self.cookies.get("latchkey_idp_session")
     }
 }
 

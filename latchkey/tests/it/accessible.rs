@@ -1,0 +1,191 @@
+//! Every page, as axe-core sees it: light and dark, on a phone, a tablet and a desktop.
+
+use std::path::Path;
+
+use platform::testing::{Browser, Options, browser, skip};
+use serde_json::{Value, json};
+
+use crate::{
+    person::PASSWORD,
+    support::{Node, Place},
+};
+
+const WIDTHS: [u32; 3] = [360, 768, 1280];
+const LONG: &str = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
+const RIGHT_TO_LEFT: &str = "לקנות חלב ולחם";
+
+/// axe-core's source; `None` ("skipped: …") before `npm ci` was run in tests/axe.
+fn axe() -> Option<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/axe/node_modules/axe-core/axe.min.js");
+    let source = std::fs::read_to_string(file).ok();
+    if source.is_none() {
+        skip("axe", "axe-core was not found (npm ci --prefix latchkey/tests/axe)");
+    }
+    source
+}
+
+/// A browser whose pages are looked at, and what was found wrong.
+struct Inspector<'a> {
+    browser: &'a Browser,
+    axe: &'a str,
+}
+
+impl Inspector<'_> {
+    async fn open(&self, url: &str, what: &str) {
+        self.browser.goto(url).await.unwrap();
+        self.inspect(what).await;
+    }
+
+    /// The page that is shown now must be without fault at every width, light and dark.
+    async fn inspect(&self, what: &str) {
+        self.browser.wait_css("h1").await;
+        for width in WIDTHS {
+            for dark in [false, true] {
+                self.browser.resize(width, 900, dark).await;
+                let seen = format!("{what}, {width} pixels, {}", if dark { "dark" } else { "light" });
+                let violations = self.violations().await;
+                assert_eq!(violations, json!([]), "{seen}: {}", self.browser.address().await);
+                let wide = self.run("return document.documentElement.scrollWidth").await;
+                assert!(wide.as_u64().unwrap() <= width.into(), "{seen}: scrolls sideways ({wide})");
+            }
+        }
+    }
+
+    async fn violations(&self) -> Value {
+        self.run(&format!("if (!window.axe) {{ {} }}", self.axe)).await;
+        let script = "const done = arguments[0];
+            axe.run({ resultTypes: ['violations'] }).then(
+              ({ violations }) => done(violations.map(({ id, nodes }) =>
+                [id, ...nodes.map(node => node.html + ' ' + node.failureSummary)])),
+              error => done(String(error)))";
+        self.browser.execute_async(script, Vec::new()).await.unwrap()
+    }
+
+    async fn run(&self, script: &str) -> Value {
+        self.browser.execute(script, Vec::new()).await.unwrap()
+    }
+
+    async fn submit(&self, button: &str) {
+        self.browser.click(button).await;
+    }
+}
+
+/// The pages on which people become known.
+async fn enter(see: &Inspector<'_>, place: &Place) {
+    let Place { idp, web, .. } = place;
+    see.open(idp, "landing of the identity provider").await;
+    see.open(web, "landing of the web UI").await;
+    see.open(&format!("{idp}/login"), "log-in").await;
+    see.browser.fill("email", "nobody@example.com").await;
+    see.browser.fill("password", "not the password").await;
+    see.submit("#login-submit").await;
+    see.browser.wait_css("[role=alert]").await;
+    see.inspect("refused log-in").await;
+    see.open(&format!("{idp}/signup"), "sign-up").await;
+    see.browser.fill("email", "no address").await;
+    see.browser.fill("password", "password").await;
+    see.submit("#signup-submit").await;
+    see.browser.wait_css("#email[aria-invalid=true]").await;
+    see.inspect("refused sign-up").await;
+
+    see.browser.goto(&format!("{web}/signup")).await.unwrap();
+    see.browser.wait_for_address(idp).await;
+    see.browser.fill("name", LONG).await;
+    see.browser.fill("email", "ada@example.com").await;
+    see.browser.fill("password", PASSWORD).await;
+    see.submit("#signup-submit").await;
+    see.browser.wait_for_address(&format!("{web}/tasks")).await;
+}
+
+async fn work(see: &Inspector<'_>, place: &Place) {
+    let web = &place.web;
+    see.inspect("no tasks yet").await;
+    for title in [RIGHT_TO_LEFT, LONG, "Water the plants"] {
+        see.browser.fill("title", title).await;
+        see.browser.fill("description", &format!("{title}. {title}.")).await;
+        see.submit("#task-create").await;
+        see.browser.wait_css(&format!("[aria-label='Edit: {title}']")).await;
+    }
+    see.submit(&format!("[aria-label='Done: {LONG}']")).await;
+    see.browser.wait_css(&format!("[aria-label='Done: {LONG}'][aria-pressed=true]")).await;
+    see.inspect("tasks, one of them done, and a toast").await;
+    for (button, dialog) in [("Edit", "#edit-title"), ("Delete", "#delete-confirm")] {
+        let button = format!("[aria-label='{button}: {LONG}']");
+        let page = see.run(&format!("return document.querySelector(\"{button}\").form.action")).await;
+        see.submit(&button).await;
+        see.browser.wait_css(dialog).await;
+        see.inspect(&format!("{dialog} in a dialog")).await;
+        see.open(page.as_str().unwrap(), &format!("{dialog} on a page")).await;
+        see.browser.goto(&format!("{web}/tasks")).await.unwrap();
+    }
+    see.open(&format!("{web}/tasks?q=nothing-like-that"), "a search that finds nothing").await;
+    see.open(&format!("{web}/tasks?filter=done"), "what is done").await;
+    see.open(&format!("{web}/nothing"), "not found in the web UI").await;
+}
+
+/// Everything else of the identity provider, for somebody who is logged in.
+async fn account(see: &Inspector<'_>, place: &Place) {
+    let Place { idp, .. } = place;
+    see.open(&format!("{idp}/account"), "the account").await;
+    let consent = "client_id=shop&redirect_uri=http://localhost:9/cb&response_type=code&scope=openid+profile+email\
+                   &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+    see.open(&format!("{idp}/authorize?{consent}"), "consent").await;
+    see.open(&format!("{idp}/authorize?client_id=nobody"), "an error page").await;
+    see.open(&format!("{idp}/nothing"), "not found at the identity provider").await;
+    see.open(&format!("{idp}/logout"), "log-out, asked").await;
+    see.submit("#logout-confirm").await;
+    see.browser.wait_for_text("You are logged out").await;
+    see.inspect("logged out").await;
+}
+
+async fn running(place: &Place) -> Node {
+    let node = place.start().await;
+    let shop = ["client", "add", "shop", "--name", "The Shop", "--redirect-uri", "http://localhost:9/cb"];
+    place.run(&shop).good();
+    node
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_on_any_page() {
+    let Some(axe) = axe() else { return };
+    let place = Place::new();
+    let node = running(&place).await;
+    browser(Options::default(), async |browser| {
+        let see = Inspector { browser, axe: &axe };
+        enter(&see, &place).await;
+        work(&see, &place).await;
+        account(&see, &place).await;
+        see.open(&format!("{}/docs", place.api), "the API's documentation").await;
+    })
+    .await;
+    node.stop().await;
+}
+
+/// Yellow text cannot be read on white: it is used as dark as it must be.
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_whatever_the_accent_colour() {
+    let Some(axe) = axe() else { return };
+    let mut place = Place::new();
+    std::fs::write(place.dir.path().join("logo.svg"), platform::assets::MARK).unwrap();
+    place.set("IDP__LOOK__ACCENT", "#ffd400");
+    place.set("IDP__LOOK__LOGO", "logo.svg");
+    let node = running(&place).await;
+    browser(Options::default(), async |browser| {
+        let see = Inspector { browser, axe: &axe };
+        enter(&see, &place).await;
+        work(&see, &place).await;
+        for url in [&place.idp, &place.web] {
+            browser.goto(url).await.unwrap();
+            let brand = "const brand = getComputedStyle(document.querySelector('.brand'), '::before').backgroundImage;
+                const file = brand.match(/url\\(\"(.*)\"\\)/)[1];
+                const sent = performance.getEntriesByName(file)[0];
+                return [file.endsWith('/logo.svg'), sent.responseStatus,
+                  getComputedStyle(document.documentElement).getPropertyValue('--accent')]";
+            let accent = see.run("return matchMedia('(prefers-color-scheme: dark)').matches").await;
+            assert_eq!(accent, json!(true));
+            assert_eq!(see.run(brand).await, json!([true, 200, "#ffd400"]), "on dark pages yellow is good");
+        }
+    })
+    .await;
+    node.stop().await;
+}
