@@ -89,8 +89,20 @@ on_each_database! {
         let second = kid().await;
         assert_ne!(second, first, "it signs once its time has come");
 
-        clock.advance(TimeDelta::minutes(5));
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // The next rotation removes it: by then its last token has expired. In steps, as tokens live 15 minutes.
+        for _ in 0..8 {
+            clock.advance(TimeDelta::minutes(10));
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        ring.rotate(Rotation::Planned, longest, clock.now()).unwrap();
+        tokio::time::sleep(NOTICED).await;
+        let published: serde_json::Value =
+            http().get(format!("{}/jwks", idp.url)).send().await.unwrap().json().await.unwrap();
+        let published: Vec<_> = published["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
+        assert!(!published.contains(&&first) && published.contains(&&second), "{published:?}");
+        clock.advance(TimeDelta::minutes(10));
+        tokio::time::sleep(NOTICED).await;
+        assert!(![first, second].contains(&kid().await), "the third key signs");
         done.store(true, Ordering::Relaxed);
         while let Some(caller) = callers.join_next().await {
             caller.unwrap();
