@@ -1,5 +1,6 @@
 //! Logging out (OpenID Connect RP-Initiated Logout 1.0).
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use platform::on_each_database;
 
 use crate::world::World;
@@ -23,6 +24,22 @@ on_each_database! {
         browser.get("/").await.is(200).shows("You are logged out.").shows("login-link");
         browser.set_cookie("session", &session);
         browser.get("/tasks").await.leads_to("/login?return_to=%2Ftasks");
+    }
+
+    /// The provider may have replaced its keys since the log-in: only what it signed last is sure to be known there.
+    async fn the_hint_is_the_id_token_of_the_last_refresh(db) {
+        let world = World::new(db).await;
+        let browser = world.member().await;
+        let issued_at = world.clock.now() + chrono::TimeDelta::minutes(20);
+        world.clock.advance(chrono::TimeDelta::minutes(20));
+        browser.get("/tasks").await.is(200);
+        assert_eq!(world.op.state.known().refreshes, 1);
+        let seen = browser.post("/logout", &[]).await;
+        let to = url::Url::parse(&seen.location).unwrap();
+        let (_, hint) = to.query_pairs().find(|(key, _)| key == "id_token_hint").unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(hint.split('.').nth(1).unwrap()).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!(claims["iat"], issued_at.timestamp());
     }
 
     async fn logging_out_works_without_the_provider(db) {
