@@ -16,9 +16,10 @@ use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{Method, header},
+    handler::Handler,
+    http::{Method, StatusCode, header},
     middleware,
-    routing::{get, post},
+    routing::{MethodRouter, get, options, post},
 };
 use platform::{
     clock::Clock,
@@ -171,11 +172,18 @@ fn any_origin() -> CorsLayer {
         .vary([]) // the same for every origin
 }
 
+/// What everybody fetches again and again says by itself that scripts of any origin may read it
+/// ([`oidc::document`]): the layer would cost a tenth of the whole answer. Preflights are rare.
+fn document<H: Handler<T, App>, T: 'static>(handler: H) -> MethodRouter<App> {
+    get(handler).merge(options(async || StatusCode::NO_CONTENT).layer(any_origin()))
+}
+
 fn router(app: App) -> Router {
+    let documents = Router::new()
+        .route("/.well-known/openid-configuration", document(oidc::discovery::get))
+        .route("/.well-known/oauth-authorization-server", document(oidc::discovery::get))
+        .route("/jwks", document(oidc::jwks::get));
     let machines = Router::new()
-        .route("/.well-known/openid-configuration", get(oidc::discovery::get))
-        .route("/.well-known/oauth-authorization-server", get(oidc::discovery::get))
-        .route("/jwks", get(oidc::jwks::get))
         .route("/token", post(oauth2::token::post))
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
@@ -201,6 +209,6 @@ fn router(app: App) -> Router {
         trusted_proxies: app.config.trusted_proxies.clone().into(),
     };
     let (db, assets) = (app.db.clone(), app.place.router());
-    let routes = machines.merge(people).with_state(app).merge(assets);
+    let routes = documents.merge(machines).merge(people).with_state(app).merge(assets);
     platform::http::finish(routes, observed, db)
 }

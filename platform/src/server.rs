@@ -71,6 +71,8 @@ pub fn serve(listeners: Vec<TcpListener>, router: &Router, shutdown: &Shutdown) 
         server
             .http_builder()
             .http1()
+            // Answers are small: one buffer is sent faster than a list of them.
+            .writev(false)
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEAD);

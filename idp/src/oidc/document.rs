@@ -39,6 +39,7 @@ impl Document {
             (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (header::CACHE_CONTROL, self.cache_control.clone()),
             (header::ETAG, self.etag.clone()),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
         ];
         (status, headers, Body::from(body)).into_response()
     }

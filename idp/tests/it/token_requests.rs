@@ -76,6 +76,10 @@ on_each_database! {
             assert_eq!(response.headers()["access-control-allow-origin"], "*", "{path}");
             assert!(response.headers().get("access-control-allow-credentials").is_none(), "{path}");
         }
+        for path in ["/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
+            let document = idp.http.get(idp.at(path)).header("origin", "https://spa.example").send().await.unwrap();
+            assert_eq!(document.headers()["access-control-allow-origin"], "*", "{path}");
+        }
         let page = idp.http.get(idp.at("/login")).header("origin", "https://spa.example").send().await.unwrap();
         assert!(page.headers().get("access-control-allow-origin").is_none());
     }
