@@ -167,6 +167,8 @@ pub struct ClientConfig {
     pub first_party: bool,
     /// Default: for public clients. They cannot do without.
     pub require_pkce: Option<bool>,
+    /// RFC 9126 §6: what the browser brings is refused, unless it names a request that was pushed.
+    pub require_pushed_authorization_requests: bool,
 }
 
 /// An API. Its identifier is the audience of tokens for it.

@@ -185,6 +185,7 @@ fn router(app: App) -> Router {
         .route("/jwks", document(oidc::jwks::get));
     let machines = Router::new()
         .route("/token", post(oauth2::token::post))
+        .route("/par", post(oauth2::par::post))
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))

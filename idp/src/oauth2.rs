@@ -6,6 +6,7 @@ pub mod client_auth;
 pub mod error;
 pub mod introspect;
 mod machine;
+pub mod par;
 pub mod parameters;
 pub mod pending;
 pub mod redirect_uri;

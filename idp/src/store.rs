@@ -6,6 +6,7 @@ pub mod clients;
 pub mod consents;
 pub mod grants;
 pub mod ids;
+pub mod pushed_authorization_requests;
 pub mod refresh_tokens;
 pub mod revoked_access_tokens;
 pub mod sessions;

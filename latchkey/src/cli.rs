@@ -173,6 +173,9 @@ pub(crate) struct NewClient {
     /// It is yours: people are not asked for consent.
     #[arg(long)]
     pub(crate) first_party: bool,
+    /// It has to push its authorization requests (RFC 9126).
+    #[arg(long)]
+    pub(crate) require_pushed_authorization_requests: bool,
 }
 
 #[derive(Debug, Subcommand)]

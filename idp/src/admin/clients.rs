@@ -139,6 +139,7 @@ fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
         audience: config.audience.clone(),
         first_party: config.first_party,
         require_pkce: config.require_pkce.unwrap_or(method == "none"),
+        require_pushed_authorization_requests: config.require_pushed_authorization_requests,
         token_endpoint_auth_method: method,
         declared,
     })

@@ -18,6 +18,7 @@ use platform::{
 use serde::Deserialize;
 
 use super::{
+    par,
     parameters::Parameters,
     pending::{self, Pending},
     scope,
@@ -36,7 +37,7 @@ use crate::{
     },
 };
 
-pub use request::{Request, audience};
+pub use request::{Refusal, Request, audience};
 pub use response::AuthorizeError;
 
 const CODE: &str = "lkc_";
@@ -84,7 +85,13 @@ async fn authorize(
     headers: &HeaderMap,
     page: &Page,
 ) -> Result<Response, AuthorizeError> {
-    let request = Request::read(app, parameters).await?;
+    let pushed = par::redeem(app, &parameters).await?;
+    let was_pushed = pushed.is_some();
+    let request =
+        Request::read(app, pushed.unwrap_or(parameters)).await.map_err(|refusal| refusal.answer(app))?;
+    if request.target.client.require_pushed_authorization_requests && !was_pushed {
+        return Err(request.target.refuse(app, "invalid_request", "this client has to push its requests"));
+    }
     let session = session::current(app, headers).await?;
     let next = next_step(app, &request, session.as_ref(), None).await?;
     if request.prompt.none

@@ -9,7 +9,8 @@ use axum::{
 use platform::db;
 use serde_json::json;
 
-use crate::{keys::InvalidToken, store};
+use super::authorize::Refusal;
+use crate::{error::PageError, keys::InvalidToken, store};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -28,6 +29,9 @@ pub enum TokenError {
     /// RFC 8707 §2.
     #[error("invalid_target: {0}")]
     InvalidTarget(&'static str),
+    /// What a browser would be sent back with (RFC 9126 §2.3): an error code of RFC 6749 §4.1.2.1, and the rule.
+    #[error("{0}: {1}")]
+    Authorization(&'static str, &'static str),
     #[error("server_error: {0}")]
     Internal(#[from] store::Error),
     #[error("server_error: {0}")]
@@ -35,6 +39,17 @@ pub enum TokenError {
     /// oxide-auth was driven in a way that it does not allow.
     #[error("server_error: the state machine was misused")]
     Machine,
+}
+
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Client { error, rule, .. } => Self::Authorization(error, rule),
+            Refusal::Person(PageError::Internal(error)) => Self::Internal(error),
+            Refusal::Person(PageError::Request(rule)) => Self::InvalidRequest(rule),
+            Refusal::Person(_) => Self::InvalidRequest("not a request of a registered client"),
+        }
+    }
 }
 
 impl IntoResponse for TokenError {
@@ -47,6 +62,7 @@ impl IntoResponse for TokenError {
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::Authorization(code, _) => (StatusCode::BAD_REQUEST, *code),
             Self::Internal(error) if db::is_busy(error) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }

@@ -76,6 +76,20 @@ impl Parameters {
         self.all(name).count() > 1
     }
 
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.pairs.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
+    }
+
+    /// With this value in place of any other.
+    #[must_use]
+    pub fn with(self, name: &str, value: &str) -> Self {
+        let mut parameters = self.without(&[name]);
+        parameters.pairs.push((name.to_owned(), value.to_owned()));
+        parameters
+    }
+
     /// As they were, form-encoded.
     #[must_use]
     pub fn encode(&self) -> String {

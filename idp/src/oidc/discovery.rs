@@ -24,6 +24,9 @@ struct More {
     end_session_endpoint: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    /// RFC 9126 §5.
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     /// RFC 8414 §2.
     code_challenge_methods_supported: Vec<String>,
     revocation_endpoint_auth_methods_supported: Vec<String>,
@@ -73,6 +76,8 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         end_session_endpoint: at("/logout"),
         revocation_endpoint: at("/revoke"),
         introspection_endpoint: at("/introspect"),
+        pushed_authorization_request_endpoint: at("/par"),
+        require_pushed_authorization_requests: false,
         code_challenge_methods_supported: texts(&["S256"]),
         revocation_endpoint_auth_methods_supported: texts(&[
             "client_secret_basic",

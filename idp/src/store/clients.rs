@@ -26,6 +26,8 @@ pub struct Client {
     /// Nobody is asked for consent.
     pub first_party: bool,
     pub require_pkce: bool,
+    /// RFC 9126 §6.
+    pub require_pushed_authorization_requests: bool,
     /// Comes from the configuration file.
     pub declared: bool,
 }
@@ -35,7 +37,8 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT id, name, secret_hash, token_endpoint_auth_method, redirect_uris,
-                    post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce, declared
+                    post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
+                    require_pushed_authorization_requests, declared
              FROM clients WHERE id = $1 AND disabled_at IS NULL",
         )
         .bind(id)
@@ -49,7 +52,8 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT id, name, secret_hash, token_endpoint_auth_method, redirect_uris,
-                    post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce, declared
+                    post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
+                    require_pushed_authorization_requests, declared
              FROM clients WHERE disabled_at IS NULL ORDER BY id",
         )
         .fetch_all(conn)
@@ -63,8 +67,9 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
     on_conn!(tx, |conn| {
         sqlx::query(
             "INSERT INTO clients (id, name, secret_hash, token_endpoint_auth_method, redirect_uris,
-                 post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce, declared, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                 post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
+                 require_pushed_authorization_requests, declared, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, secret_hash = excluded.secret_hash,
                  token_endpoint_auth_method = excluded.token_endpoint_auth_method,
@@ -72,6 +77,7 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
                  post_logout_redirect_uris = excluded.post_logout_redirect_uris,
                  grant_types = excluded.grant_types, scope = excluded.scope, audience = excluded.audience,
                  first_party = excluded.first_party, require_pkce = excluded.require_pkce,
+                 require_pushed_authorization_requests = excluded.require_pushed_authorization_requests,
                  declared = excluded.declared, disabled_at = NULL
              WHERE excluded.declared",
         )
@@ -86,6 +92,7 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
         .bind(&client.audience)
         .bind(client.first_party)
         .bind(client.require_pkce)
+        .bind(client.require_pushed_authorization_requests)
         .bind(client.declared)
         .bind(now)
         .execute(conn)

@@ -9,7 +9,7 @@ use super::Error;
 const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at <= $1
@@ -20,6 +20,8 @@ const STATEMENTS: [&str; 6] = [
          SELECT jti FROM revoked_access_tokens WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM authorization_requests WHERE handle_hash IN (
          SELECT handle_hash FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM pushed_authorization_requests WHERE handle_hash IN (
+         SELECT handle_hash FROM pushed_authorization_requests WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

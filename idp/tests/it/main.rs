@@ -17,6 +17,7 @@ mod discovery;
 mod gate;
 mod logout;
 mod pages;
+mod par;
 mod prompt;
 mod redirect_uris;
 mod refresh;

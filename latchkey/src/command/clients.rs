@@ -44,6 +44,7 @@ fn described(new: NewClient, config: &Config) -> ClientConfig {
         grant_types: (!new.grant_types.is_empty()).then_some(new.grant_types),
         audience: new.audience.unwrap_or_else(|| config.api.audience().to_owned()),
         first_party: new.first_party,
+        require_pushed_authorization_requests: new.require_pushed_authorization_requests,
         ..ClientConfig::default()
     }
 }
@@ -79,10 +80,11 @@ fn show(client: idp::store::clients::Client) -> Result<(), Failure> {
         ("audience", none(client.audience)),
         ("first_party", yes(client.first_party)),
         ("require_pkce", yes(client.require_pkce)),
+        ("require_pushed_authorization_requests", yes(client.require_pushed_authorization_requests)),
         ("declared", yes(client.declared)),
     ];
     for (name, value) in lines {
-        say(format_args!("{name:<27} {value}"))?;
+        say(format_args!("{name:<37} {value}"))?;
     }
     Ok(())
 }

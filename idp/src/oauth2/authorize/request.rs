@@ -32,9 +32,38 @@ pub struct Request {
     pub hinted_user: Option<UserId>,
 }
 
+/// Who is told that a request is no good. RFC 6749 §4.1.2.1: the person, on a page, until client and redirect
+/// URI are known to be good; then the client.
+#[derive(Debug)]
+pub enum Refusal {
+    Person(PageError),
+    Client {
+        target: Box<Target>,
+        error: &'static str,
+        /// For the log.
+        rule: &'static str,
+    },
+}
+
+impl<E: Into<PageError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Person(error.into())
+    }
+}
+
+impl Refusal {
+    /// As the browser gets it.
+    #[must_use]
+    pub fn answer(self, app: &App) -> AuthorizeError {
+        match self {
+            Self::Person(error) => error.into(),
+            Self::Client { target, error, rule } => target.refuse(app, error, rule),
+        }
+    }
+}
+
 impl Request {
-    /// RFC 6749 §4.1.2.1: until client and redirect URI are known to be good, errors are pages; then, redirects.
-    pub async fn read(app: &App, parameters: Parameters) -> Result<Self, AuthorizeError> {
+    pub async fn read(app: &App, parameters: Parameters) -> Result<Self, Refusal> {
         let (client, redirect_uri) = recipient(app, &parameters).await?;
         let mode = ResponseMode::parse(parameters.get("response_mode"));
         let target = Target {
@@ -43,7 +72,7 @@ impl Request {
             state: parameters.get("state").filter(|_| !parameters.is_duplicated("state")).map(str::to_owned),
             mode: mode.unwrap_or(ResponseMode::Query),
         };
-        let refuse = |error, rule| target.refuse(app, error, rule);
+        let refuse = |error, rule| Refusal::Client { target: Box::new(target.clone()), error, rule };
         if mode.is_none() {
             return Err(refuse("invalid_request", "response_mode is neither query nor form_post"));
         }
@@ -89,16 +118,16 @@ impl Request {
 }
 
 /// The client, and which of its redirect URIs is meant.
-async fn recipient(app: &App, parameters: &Parameters) -> Result<(Arc<Client>, String), AuthorizeError> {
+async fn recipient(app: &App, parameters: &Parameters) -> Result<(Arc<Client>, String), PageError> {
     if parameters.is_duplicated("client_id") || parameters.is_duplicated("redirect_uri") {
-        return Err(PageError::Request("client_id or redirect_uri was sent twice").into());
+        return Err(PageError::Request("client_id or redirect_uri was sent twice"));
     }
     let id = parameters.get("client_id").ok_or(PageError::Request("client_id is missing"))?;
     let client =
         app.clients.find(id).await?.ok_or(PageError::Request("the client is unknown or disabled"))?;
     let uri = parameters.get("redirect_uri").ok_or(PageError::Request("redirect_uri is missing"))?;
     if !redirect_uri::is_registered(&client.redirect_uris.0, uri) {
-        return Err(PageError::Request("redirect_uri is not registered").into());
+        return Err(PageError::Request("redirect_uri is not registered"));
     }
     Ok((client, uri.to_owned()))
 }
