@@ -13,6 +13,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 const REDIRECT_URI: &str = "http://localhost:9/callback";
+const POST_LOGOUT_REDIRECT_URI: &str = "http://localhost:9/bye";
 /// RFC 7636, Appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -28,10 +29,25 @@ pub struct App {
 impl App {
     pub fn register(place: &Place) -> Self {
         let arguments = ["client", "add", "app", "--first-party", "--redirect-uri", REDIRECT_URI];
-        let grants = ["--grant-type", "authorization_code", "--grant-type", "refresh_token"];
-        let scope = ["--scope", "openid tasks:read tasks:write"];
-        let ran = place.run(&[&arguments[..], &grants, &scope].concat()).good();
+        let grants = [
+            "--grant-type=authorization_code",
+            "--grant-type=refresh_token",
+            "--grant-type=client_credentials",
+        ];
+        let scope = ["--scope", "openid profile email tasks:read tasks:write"];
+        let logout = ["--post-logout-redirect-uri", POST_LOGOUT_REDIRECT_URI];
+        let ran = place.run(&[&arguments[..], &grants, &scope, &logout].concat()).good();
         Self { idp: place.idp.clone(), secret: ran.value("client_secret"), http: http() }
+    }
+
+    /// How scripts learn who they are.
+    pub fn environment(&self) -> [(&'static str, &str); 4] {
+        [
+            ("CLIENT_ID", "app"),
+            ("CLIENT_SECRET", &self.secret),
+            ("REDIRECT_URI", REDIRECT_URI),
+            ("POST_LOGOUT_REDIRECT_URI", POST_LOGOUT_REDIRECT_URI),
+        ]
     }
 
     pub async fn redeem(&self, code: &str) -> Result<Value> {
@@ -61,6 +77,10 @@ pub struct Person {
 impl Person {
     pub fn at(idp: &str) -> Self {
         Self { idp: idp.to_owned(), http: http(), cookies: Cookies::default() }
+    }
+
+    pub fn cookie_header(&self) -> String {
+        self.cookies.header()
     }
 
     pub async fn sign_up(&self, email: &str) -> Result<()> {

@@ -34,13 +34,20 @@ impl Cookies {
         self.jar().remove(name);
     }
 
+    /// All of them, as a request carries them.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let pairs: Vec<String> = self.jar().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
+    }
+
     /// Sends a request with the cookies that there are, and keeps those of the answer.
     ///
     /// # Errors
     /// When there is no answer.
     pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
-        let pairs: Vec<String> = self.jar().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = if pairs.is_empty() { request } else { request.header(COOKIE, pairs.join("; ")) };
+        let header = self.header();
+        let request = if header.is_empty() { request } else { request.header(COOKIE, header) };
         let response = request.send().await?;
         for cookie in response.headers().get_all(SET_COOKIE) {
             let cookie = cookie.to_str().expect("cookies are ASCII");

@@ -1,0 +1,15 @@
+// What the test that runs these scripts has set up: an issuer, a client of it, and somebody who is logged in.
+import assert from 'node:assert/strict'
+
+export const { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, POST_LOGOUT_REDIRECT_URI, EMAIL, COOKIE } = process.env
+
+/** The person's browser: opens an address and follows redirects within the issuer to the one that leads out. */
+export async function browse(url) {
+  for (let hops = 0; hops < 10; hops++) {
+    const response = await fetch(url, { redirect: 'manual', headers: { cookie: COOKIE } })
+    assert.equal(response.status, 303, `${url}: ${await response.text()}`)
+    url = new URL(response.headers.get('location'), url)
+    if (url.origin !== ISSUER) return url
+  }
+  assert.fail(`redirected without end at ${url}`)
+}
