@@ -11,7 +11,10 @@ use platform::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{admin, oauth2::redirect_uri};
+use crate::{
+    admin,
+    oauth2::{redirect_uri, scope},
+};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -223,6 +226,18 @@ impl Config {
             if !redirect_uri::is_resource_identifier(&resource.identifier) {
                 let key = format!("idp.resources[{index}].identifier");
                 mistakes.add(key, "must be an absolute URI without a fragment or spaces");
+            }
+            if self.resources.iter().take(index).any(|other| other.identifier == resource.identifier) {
+                mistakes.add(format!("idp.resources[{index}].identifier"), "is used twice");
+            }
+            let ours = ["openid", "profile", "email", "offline_access"];
+            let single =
+                |text: &String| !text.contains(' ') && !text.is_empty() && scope::parse(text).is_some();
+            for wrong in
+                resource.scopes.iter().filter(|scope| !single(scope) || ours.contains(&scope.as_str()))
+            {
+                let reason = format!("{wrong:?} is not a scope that an API can have");
+                mistakes.add(format!("idp.resources[{index}].scopes"), reason);
             }
         }
         for (index, client) in self.clients.iter().enumerate() {

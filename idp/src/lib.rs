@@ -189,6 +189,7 @@ fn router(app: App) -> Router {
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))
+        .layer(middleware::map_response(oauth2::error::as_json))
         .layer(any_origin());
     let people = Router::new()
         .route("/", get(account::home::landing))

@@ -1,5 +1,6 @@
 //! OpenID Connect: Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0.
 
+pub mod claims;
 pub mod discovery;
 pub mod document;
 pub mod id_token;

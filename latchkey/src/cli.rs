@@ -130,6 +130,8 @@ pub(crate) enum UserAction {
     Disable { email: String },
     /// Let a disabled account in again.
     Enable { email: String },
+    /// Take back what somebody allowed an app: it is asked for again, and what the app holds is good for nothing.
+    Disconnect { email: String, client_id: String },
     /// Replace a password and end every session. It is asked for, or read from standard input.
     SetPassword { email: String },
 }

@@ -88,8 +88,25 @@ pub(crate) fn load(cli: &Cli) -> Loaded {
         );
         mistakes.add("web.api_url", message);
     }
+    if everything {
+        check_addresses(&config, &mut mistakes);
+    }
     register_api(&mut config);
     Loaded { config, mistakes }
+}
+
+/// One process cannot listen twice in one place.
+fn check_addresses(config: &Config, mistakes: &mut Mistakes) {
+    let Config { idp, api, web, .. } = config;
+    let listeners = [("idp", &idp.listen), ("api", &api.listen), ("web", &web.listen)];
+    for (index, (service, addresses)) in listeners.iter().enumerate() {
+        let others = listeners.iter().take(index);
+        if let Some((other, _)) =
+            others.clone().find(|(_, taken)| taken.iter().any(|one| addresses.contains(one)))
+        {
+            mistakes.add(format!("{service}.listen"), format!("is an address of {other}.listen, too"));
+        }
+    }
 }
 
 fn set_flags(settings: &mut Settings, command: Option<&Command>) {

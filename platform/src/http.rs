@@ -28,6 +28,9 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The largest body that any endpoint reads, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// The most that names and values of a request's headers may take together, in bytes.
+const MAX_HEADERS: usize = 32 * 1024;
+
 /// A request is cut off after this long; nothing here takes more than a fraction of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -94,6 +97,13 @@ async fn observe(State(observed): State<Observed>, request: Request, next: Next)
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let span = tracing::info_span!("request", id = %call.id, service = observed.service);
 
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    if headers.sum::<usize>() > MAX_HEADERS {
+        let mut response = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+        tracing::info!(parent: &span, %method, route, client = %call.client, "refused headers that are too large");
+        secure(&mut response, call.id, observed.https);
+        return response;
+    }
     let handling = AssertUnwindSafe(CURRENT.scope(call, next.run(request))).catch_unwind();
     let mut response = match tokio::time::timeout(TIMEOUT, handling.instrument(span.clone())).await {
         Ok(Ok(response)) => response,

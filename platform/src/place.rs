@@ -2,10 +2,7 @@
 
 mod colour;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
 use axum::{Router, body::Bytes};
 use serde::Deserialize;
@@ -17,7 +14,7 @@ use crate::{
 use colour::{Accents, Colour};
 
 /// The largest logo, in bytes: it is part of every first visit.
-const MAX_LOGO: usize = 64 * 1024;
+const MAX_LOGO: u64 = 64 * 1024;
 
 /// How the pages look, where that can be set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -55,16 +52,13 @@ impl Look {
             Some("webp") => "logo.webp",
             _ => return Err("must be an .svg, .png or .webp file".to_owned()),
         };
-        let content = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        if content.len() > MAX_LOGO {
-            return Err(format!("{} is larger than {} KiB", path.display(), MAX_LOGO / 1024));
+        let failed = |error| format!("cannot read {}: {error}", path.display());
+        let about = std::fs::metadata(path).map_err(failed)?;
+        if !about.is_file() || about.len() > MAX_LOGO {
+            return Err(format!("{} is no file of at most {} KiB", path.display(), MAX_LOGO / 1024));
         }
-        Ok(Some((name, content)))
+        Ok(Some((name, std::fs::read(path).map_err(failed)?.into())))
     }
-}
-
-fn read(path: &Path) -> std::io::Result<Bytes> {
-    std::fs::read(path).map(Bytes::from)
 }
 
 /// An installation as its pages show it: `Display` is its name.
@@ -134,6 +128,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn look(accent: &str, logo: Option<&Path>) -> Look {

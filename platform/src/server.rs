@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const DRAIN: Duration = Duration::from_secs(8);
 /// A client that has not sent its whole request head by then is cut off.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest request head, in bytes.
+/// The buffer that a request head has to fit, in bytes; `http::MAX_HEADERS` is the exact limit.
 const MAX_HEAD: usize = 32 * 1024;
 
 /// Tells everything to stop, and waits for it.

@@ -18,7 +18,10 @@ pub fn check(filter: &str) -> Result<(), String> {
 /// When the filter cannot be read; the text says where.
 pub fn start(filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // A log that cannot be written (a full disk, a reader that is gone) must not take requests with it:
+    // saying so would be written to the same place, and panic there.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
     if stderr().is_terminal() {
         let _ = builder.compact().try_init();
     } else {

@@ -143,8 +143,9 @@ async fn log_in(
     let stored = credentials.as_ref().filter(|_| presented.is_some()).map(|known| &*known.password_hash);
     let Some(password) = presented.or_else(|| Password::presented(&"-".into())) else { return Ok(None) };
     let verdict = app.passwords.verify(password, stored).await?;
+    let user_id = credentials.as_ref().map(|known| tracing::field::display(known.id));
     let Some(known) = credentials.filter(|_| verdict != Verdict::Wrong) else {
-        tracing::info!(rule = "password", "refused a log-in: unknown address or wrong password");
+        tracing::info!(rule = "password", user.id = user_id, "refused a log-in: unknown address or wrong password");
         return Ok(None);
     };
 

@@ -7,7 +7,7 @@ use crate::{
     config::Passwords,
     email::Email,
     password::{Busy, Password, Pool, Weakness},
-    store::{self, UserId, grants, sessions, users},
+    store::{self, ClientId, UserId, consents, grants, sessions, users},
 };
 
 pub use crate::store::users::User;
@@ -22,6 +22,8 @@ pub enum Error {
     Taken,
     #[error("there is nobody with this address")]
     Unknown,
+    #[error("this person has allowed no such app anything")]
+    NotConnected,
     #[error("argon2 cannot be used: {0}")]
     Argon2(String),
     #[error(transparent)]
@@ -76,6 +78,17 @@ pub async fn enable(db: &Db, email: &str) -> Result<(), Error> {
     users::set_disabled(&mut tx, id, None).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Takes back what somebody allowed a client, and all that it got by that.
+pub async fn disconnect(db: &Db, email: &str, client_id: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let client_id = ClientId(client_id.to_owned());
+    let mut tx = db.write().await?;
+    let consented = consents::delete(&mut tx, id, &client_id).await?;
+    let granted = grants::revoke_client(&mut tx, id, &client_id, now).await?;
+    tx.commit().await?;
+    if consented || granted { Ok(()) } else { Err(Error::NotConnected) }
 }
 
 /// Sets a password; all sessions end, and all that clients hold.

@@ -178,7 +178,7 @@ pub async fn decide(
     }
     let client_id = &request.target.client.id;
     let remembered = consents::find_scope(&mut tx, session.user_id, client_id).await?.unwrap_or_default();
-    let scope = scope::union(&remembered, &request.scope);
+    let scope = scope::union(&remembered, &request.consent_scope);
     consents::put(&mut tx, session.user_id, client_id, &scope, now).await?;
     let code = issue_code(app, &mut tx, request, session).await?;
     tx.commit().await?;
@@ -227,7 +227,7 @@ async fn next_step(
     }
     let mut conn = app.db.read().await?;
     let remembered = consents::find_scope(&mut conn, session.user_id, &client.id).await?;
-    let covered = remembered.is_some_and(|remembered| scope::covers(&remembered, &request.scope));
+    let covered = remembered.is_some_and(|remembered| scope::covers(&remembered, &request.consent_scope));
     Ok(if covered { Step::Issue } else { Step::Consent("consent_required") })
 }
 
@@ -255,6 +255,7 @@ async fn issue_code(
         offline: refreshes && scope::has(&request.scope, "offline_access"),
         scope: request.scope.clone(),
         audience: request.audience.clone(),
+        claims: request.claims.clone(),
         auth_time: session.auth_time,
         expires_at: now + config::seconds(lifetime),
     };

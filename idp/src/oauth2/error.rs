@@ -88,6 +88,15 @@ impl IntoResponse for TokenError {
     }
 }
 
+/// What axum says of a body that is too large, in the form that these endpoints answer in.
+pub async fn as_json(response: Response) -> Response {
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return response;
+    }
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    (StatusCode::PAYLOAD_TOO_LARGE, no_store, Json(json!({"error": "invalid_request"}))).into_response()
+}
+
 /// RFC 6750 §3.
 #[derive(Debug, thiserror::Error)]
 pub enum BearerError {

@@ -23,7 +23,9 @@ impl Parameters {
     /// Reads a query string or a form.
     #[must_use]
     pub fn parse(encoded: &[u8]) -> Self {
-        let mut parameters = Self::default();
+        // What is no UTF-8 would come out as something else than was sent.
+        let malformed = percent_encoding::percent_decode(encoded).decode_utf8().is_err();
+        let mut parameters = Self { pairs: Vec::new(), malformed };
         for (name, value) in url::form_urlencoded::parse(encoded) {
             if value.is_empty() {
                 continue;
@@ -109,6 +111,8 @@ mod tests {
         assert_eq!(parameters.all("resource").collect::<Vec<_>>(), ["x", "y"]);
         assert!(Parameters::parse(b"a=1&a=1").malformed());
         assert!(Parameters::parse(b"a=%00").malformed());
+        assert!(Parameters::parse(b"a=%FF").malformed() && Parameters::parse(b"a=\xff").malformed());
+        assert!(!Parameters::parse(b"a=%C3%A9&b=%EF%BF%BD").malformed());
         assert!(Parameters::parse(b"a=1&%61=2").is_duplicated("a"));
     }
 

@@ -57,7 +57,7 @@ impl Pending {
         Ok(Self {
             handle: handle.to_owned(),
             client: request.target.client.clone(),
-            scope: request.scope.split(' ').map(str::to_owned).collect(),
+            scope: request.consent_scope.split(' ').map(str::to_owned).collect(),
             login_hint: request.parameters.get("login_hint").map(str::to_owned),
             created_at: stored.created_at,
             request,

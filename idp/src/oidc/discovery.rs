@@ -5,8 +5,8 @@ use axum::{
     response::Response,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadata, ResponseTypes, Scope,
-    TokenUrl, UserInfoUrl,
+    AdditionalProviderMetadata, AuthUrl, AuthenticationContextClass, IssuerUrl, JsonWebKeySetUrl,
+    ProviderMetadata, ResponseTypes, Scope, TokenUrl, UserInfoUrl,
     core::{
         CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
         CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm,
@@ -15,7 +15,10 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::document::Document;
+use super::{
+    claims::{ABOUT_PEOPLE, ACR_PASSWORD},
+    document::Document,
+};
 use crate::{App, Config};
 
 /// Metadata that openidconnect has no name for.
@@ -94,22 +97,8 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
             scopes.push(scope.clone());
         }
     }
-    let claims = [
-        "sub",
-        "iss",
-        "aud",
-        "exp",
-        "iat",
-        "auth_time",
-        "nonce",
-        "at_hash",
-        "sid",
-        "amr",
-        "name",
-        "updated_at",
-        "email",
-        "email_verified",
-    ];
+    let claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr", "acr"];
+    let claims = claims.into_iter().chain(ABOUT_PEOPLE.map(|(claim, _)| claim));
     Ok(Metadata::new(
         IssuerUrl::new(issuer.clone())?,
         AuthUrl::new(at("/authorize"))?,
@@ -134,10 +123,9 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         CoreClientAuthMethod::None,
     ]))
     .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
-    .set_claims_supported(Some(
-        claims.into_iter().map(|claim| CoreClaimName::new(claim.to_owned())).collect(),
-    ))
-    .set_claims_parameter_supported(Some(false))
+    .set_claims_supported(Some(claims.map(|claim| CoreClaimName::new(claim.to_owned())).collect()))
+    .set_claims_parameter_supported(Some(true))
+    .set_acr_values_supported(Some(vec![AuthenticationContextClass::new(ACR_PASSWORD.to_owned())]))
     .set_request_parameter_supported(Some(false))
     // Its default is true.
     .set_request_uri_parameter_supported(Some(false)))

@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use openidconnect::{
-    AccessToken, AdditionalClaims, Audience, AuthenticationMethodReference, IdToken, IdTokenClaims,
-    IssuerUrl, JsonWebKeyId, Nonce, PrivateSigningKey, SigningError, StandardClaims, SubjectIdentifier,
+    AccessToken, AdditionalClaims, Audience, AuthenticationContextClass, AuthenticationMethodReference,
+    IdToken, IdTokenClaims, IssuerUrl, JsonWebKeyId, Nonce, PrivateSigningKey, SigningError, StandardClaims,
+    SubjectIdentifier,
     core::{CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm},
 };
 use serde::{Deserialize, Serialize};
 
+use super::claims::{self, ACR_PASSWORD};
 use crate::{
     App, config,
     keys::{InvalidToken, Kind, SigningKey},
-    oauth2::access_token,
-    store::{SessionId, UserId, grants::Grant},
+    oauth2::{access_token, error::TokenError},
+    store::{SessionId, UserId, grants::Grant, users},
 };
 
 /// OpenID Connect Back-Channel Logout 1.0 §2.1.
@@ -26,23 +28,32 @@ impl AdditionalClaims for More {}
 type Token = IdToken<More, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
 
 /// Signs the ID token that goes with `access_token` (`at_hash`).
-pub fn issue(
+pub async fn issue(
     app: &App,
     grant: &Grant,
     nonce: Option<String>,
     access_token: &str,
     now: DateTime<Utc>,
-) -> Result<String, InvalidToken> {
+) -> Result<String, TokenError> {
     const UNSIGNED: InvalidToken = InvalidToken("it could not be signed");
+    let about = if grant.claims.0.iter().any(|word| word.starts_with("id_token:")) {
+        let mut conn = app.db.read().await?;
+        let user = users::find(&mut conn, grant.user_id).await?;
+        let user = user.ok_or(TokenError::InvalidGrant("its user is gone"))?;
+        claims::about(&user, |claim| grant.claims.has(&format!("id_token:{claim}")))
+    } else {
+        StandardClaims::new(SubjectIdentifier::new(grant.user_id.to_string()))
+    };
     let claims = IdTokenClaims::new(
         IssuerUrl::new(app.config.issuer.clone()).map_err(|_| UNSIGNED)?,
         vec![Audience::new(grant.client_id.0.clone())],
         now + config::seconds(app.config.tokens.id_token_lifetime),
         now,
-        StandardClaims::new(SubjectIdentifier::new(grant.user_id.to_string())),
+        about,
         More { sid: grant.session_id },
     )
     .set_auth_time(Some(grant.auth_time))
+    .set_auth_context_ref(Some(AuthenticationContextClass::new(ACR_PASSWORD.to_owned())))
     .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
     .set_nonce(nonce.map(Nonce::new));
     let keys = app.keys.snapshot();

@@ -6,11 +6,9 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, header},
 };
-use openidconnect::{
-    EmptyAdditionalClaims, EndUserEmail, EndUserName, LocalizedClaim, StandardClaims, SubjectIdentifier,
-    core::CoreUserInfoClaims,
-};
+use openidconnect::{EmptyAdditionalClaims, core::CoreUserInfoClaims};
 
+use super::claims::{self, ABOUT_PEOPLE};
 use crate::{
     App,
     oauth2::{access_token, error::BearerError, parameters::Parameters, scope},
@@ -36,17 +34,10 @@ async fn userinfo(app: &App, token: &str) -> Result<Answer, BearerError> {
     let user = users::find(&mut conn, grant.user_id).await?;
     let user = user.ok_or(BearerError::InvalidToken("its user is gone"))?;
 
-    let mut claims = StandardClaims::new(SubjectIdentifier::new(user.id.to_string()));
-    if scope::has(scopes, "profile") {
-        let mut name = LocalizedClaim::new();
-        name.insert(None, EndUserName::new(user.name));
-        claims = claims.set_name(Some(name)).set_updated_at(Some(user.updated_at));
-    }
-    if scope::has(scopes, "email") {
-        claims = claims
-            .set_email(Some(EndUserEmail::new(user.email)))
-            .set_email_verified(Some(user.email_verified));
-    }
+    let by_scope =
+        |claim: &str| ABOUT_PEOPLE.iter().any(|(have, by)| *have == claim && scope::has(scopes, by));
+    let claims =
+        claims::about(&user, |claim| by_scope(claim) || grant.claims.has(&format!("userinfo:{claim}")));
     let claims = CoreUserInfoClaims::new(claims, EmptyAdditionalClaims {});
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(claims)))
 }

@@ -42,3 +42,15 @@ pub async fn put(
         .map(drop)
     })
 }
+
+/// Forgets a decision; `false` when there was none.
+pub async fn delete(tx: &mut Tx, user_id: UserId, client_id: &ClientId) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM consents WHERE user_id = $1 AND client_id = $2")
+            .bind(user_id)
+            .bind(client_id)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+    })
+}

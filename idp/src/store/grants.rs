@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use platform::on_conn;
 
-use super::{ClientId, Conn, Error, GrantId, SessionId, Tx, UserId};
+use super::{ClientId, Conn, Error, GrantId, SessionId, Tx, UserId, Words};
 
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Grant {
@@ -16,6 +16,9 @@ pub struct Grant {
     pub scope: String,
     /// Space-separated; may be empty.
     pub audience: String,
+    /// Asked for one by one: `userinfo:email id_token:name`.
+    #[sqlx(try_from = "String")]
+    pub claims: Words,
     pub auth_time: DateTime<Utc>,
     /// However often it is refreshed.
     pub expires_at: DateTime<Utc>,
@@ -31,8 +34,9 @@ pub struct Moment {
 pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO grants (id, client_id, user_id, session_id, offline, scope, audience, auth_time, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO grants (id, client_id, user_id, session_id, offline, scope, audience, claims,
+                 auth_time, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(grant.id)
         .bind(&grant.client_id)
@@ -41,6 +45,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<()
         .bind(grant.offline)
         .bind(&grant.scope)
         .bind(&grant.audience)
+        .bind(grant.claims.to_string())
         .bind(grant.auth_time)
         .bind(now)
         .bind(grant.expires_at)
@@ -54,7 +59,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<()
 pub async fn find_live(conn: &mut Conn, id: GrantId, moment: Moment) -> Result<Option<Grant>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, client_id, user_id, session_id, offline, scope, audience, auth_time, expires_at
+            "SELECT id, client_id, user_id, session_id, offline, scope, audience, claims, auth_time, expires_at
              FROM live_grants
              WHERE id = $1 AND expires_at > $2
                AND (offline OR (session_expires_at > $2 AND session_seen_at > $3))",
@@ -87,5 +92,25 @@ pub async fn revoke_all(tx: &mut Tx, user_id: UserId, now: DateTime<Utc>) -> Res
             .execute(conn)
             .await
             .map(drop)
+    })
+}
+
+/// Revokes all that a person granted one client; `false` when there was nothing.
+pub async fn revoke_client(
+    tx: &mut Tx,
+    user_id: UserId,
+    client_id: &ClientId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "UPDATE grants SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL",
+        )
+        .bind(user_id)
+        .bind(client_id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() > 0)
     })
 }

@@ -8,6 +8,16 @@ use serde_json::{Value, json};
 use crate::fixture::{TestIdp, answer, jwt_header};
 
 on_each_database! {
+    /// RFC 6797: only where the public address is https.
+    async fn browsers_are_told_to_stay_with_https(db) {
+        let idp = TestIdp::with(db, |config| config.issuer = "https://id.example".to_owned()).await;
+        let answer = idp.http.get(idp.at("/jwks")).send().await.unwrap();
+        assert_eq!(answer.headers()["strict-transport-security"], "max-age=63072000; includeSubDomains");
+        let plain = TestIdp::new(platform::testing::sqlite()).await;
+        let answer = plain.http.get(plain.at("/jwks")).send().await.unwrap();
+        assert!(answer.headers().get("strict-transport-security").is_none());
+    }
+
     async fn everything_that_discovery_lists_is_there(db) {
         let idp = TestIdp::new(db).await;
         let (status, metadata) = answer(idp.http.get(idp.at("/.well-known/openid-configuration"))).await;

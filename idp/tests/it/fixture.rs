@@ -262,6 +262,24 @@ impl Browser<'_> {
         self.send(self.idp.http.post(self.absolute(path)).form(&form).header("origin", &self.idp.url)).await
     }
 
+    /// Posts the form of a page as it was shown: every hidden field, to where the form says, and `more`.
+    pub async fn submit(&self, page: Response, more: &[(&str, &str)]) -> Response {
+        let html = page.text().await.unwrap();
+        let (_, form) = html.split_once("<form").expect("a page with a form");
+        let (form, _) = form.split_once("</form>").unwrap();
+        let attribute = |tag: &str, name: &str| {
+            let (_, rest) =
+                tag.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name} in {tag}"));
+            rest.split('"').next().unwrap().replace("&#38;", "&")
+        };
+        let hidden = form.split("<input type=\"hidden\"").skip(1);
+        let mut fields: Vec<_> =
+            hidden.map(|tag| (attribute(tag, "name"), attribute(tag, "value"))).collect();
+        fields.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let action = self.absolute(&attribute(form, "action"));
+        self.send(self.idp.http.post(action).form(&fields).header("origin", &self.idp.url)).await
+    }
+
     pub async fn send(&self, request: RequestBuilder) -> Response {
         self.cookies.send(request).await.unwrap()
     }

@@ -7,7 +7,7 @@ use idp::admin;
 use platform::on_each_database;
 use reqwest::StatusCode;
 
-use crate::fixture::{Browser, TestIdp, redirected, refused};
+use crate::fixture::{Browser, TestIdp, location, redirected, refused};
 
 on_each_database! {
     async fn a_disabled_user_gets_nothing_from_anywhere(db) {
@@ -27,6 +27,25 @@ on_each_database! {
 
         admin::users::enable(&idp.db, "alice@example.com").await.unwrap();
         assert_eq!(idp.refresh("web", &tokens["refresh_token"]).await, refused("invalid_grant"), "what ended stays ended");
+    }
+
+    async fn what_somebody_allowed_an_app_can_be_taken_back(db) {
+        let idp = TestIdp::new(db).await;
+        let alice = idp.signed_up("alice").await;
+        let asked = alice.authorize("shop", &[]).await;
+        let page = alice.get(&location(&asked)).await;
+        let allowed = alice.submit(page, &[("decision", "allow")]).await;
+        let (_, tokens) = idp.redeem("shop", &redirected(&allowed).1["code"], &[]).await;
+        let (_, others) = idp.redeem("web", &alice.code("web", &[]).await, &[]).await;
+        let disconnect = async |client| {
+            admin::users::disconnect(&idp.db, "alice@example.com", client, idp.clock.now()).await
+        };
+        disconnect("shop").await.unwrap();
+
+        assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(idp.userinfo(&others["access_token"]).await.0, StatusCode::OK, "other apps keep what they have");
+        assert!(location(&alice.authorize("shop", &[]).await).starts_with("/consent"), "it is asked for again");
+        assert!(disconnect("shop").await.is_err() && disconnect("nobody").await.is_err());
     }
 
     async fn a_removed_clients_tokens_are_worth_nothing(db) {

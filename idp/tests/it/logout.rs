@@ -49,9 +49,8 @@ on_each_database! {
         let browser = idp.signed_up("alice").await;
         let answer = browser.get(&path(&idp, &[("client_id", "web"), ("post_logout_redirect_uri", BYE)])).await;
         assert_eq!(answer.status(), StatusCode::OK);
-        assert!(answer.text().await.unwrap().contains("logout-confirm"));
         assert!(is_logged_in(&browser).await, "asking ends nothing");
-        let confirmed = browser.post("/logout/confirm", &[("client_id", "web"), ("post_logout_redirect_uri", BYE)]).await;
+        let confirmed = browser.submit(answer, &[]).await;
         assert_eq!(confirmed.status(), StatusCode::OK, "a page: nothing proves who sent the person");
         assert!(!is_logged_in(&browser).await);
     }
@@ -61,13 +60,14 @@ on_each_database! {
         let browser = idp.signed_up("alice").await;
         let elsewhere = idp.signed_up("bob").await;
         let hint = id_token(&idp, &elsewhere, "web").await;
-        let parameters = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)];
+        let parameters =
+            [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("client_id", "web"), ("state", "a&b")];
         let answer = browser.get(&path(&idp, &parameters)).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let policy = answer.headers()["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("form-action 'self' https://web.example;"), "{policy}");
         assert!(is_logged_in(&browser).await);
-        assert_eq!(location(&browser.post("/logout/confirm", &parameters).await), BYE);
+        assert_eq!(location(&browser.submit(answer, &[]).await), format!("{BYE}?state=a%26b"));
         assert!(!is_logged_in(&browser).await);
         assert!(is_logged_in(&elsewhere).await, "another browser's session is not touched");
     }

@@ -11,6 +11,7 @@ mod fixture;
 
 mod access_tokens;
 mod authorize;
+mod claims;
 mod clients;
 mod code;
 mod discovery;

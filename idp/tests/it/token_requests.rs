@@ -52,14 +52,20 @@ on_each_database! {
             (form("grant_type=client_credentials&scope=tasks:read&scope=tasks:write"), "invalid_request"),
             (form("grant_type=implicit"), "unsupported_grant_type"),
             (form("grant_type=urn:ietf:params:oauth:grant-type:device_code"), "unsupported_grant_type"),
-            (form("grant_type=%FF%FE"), "unsupported_grant_type"),
+            (form("grant_type=%FF%FE"), "invalid_request"),
             (form("grant_type=authorization_code&code=x"), "unauthorized_client"),
         ];
         for (index, (request, error)) in wrong.into_iter().enumerate() {
             assert_eq!(answer(request).await, refused(error), "case {index}");
         }
         let huge = "a=".repeat(100_000);
-        assert_eq!(form(&huge).send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let answer = form(&huge).send().await.unwrap();
+        assert_eq!((answer.status(), &answer.headers()["cache-control"]), (StatusCode::PAYLOAD_TOO_LARGE, &"no-store".parse().unwrap()));
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), serde_json::json!({"error": "invalid_request"}));
+        for (bytes, status) in [(31_000, StatusCode::OK), (33_000, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)] {
+            let large = idp.http.get(idp.at("/jwks")).header("x-large", "x".repeat(bytes)).send().await.unwrap();
+            assert_eq!(large.status(), status, "{bytes} bytes of headers");
+        }
         let get = idp.http.get(idp.at("/token?grant_type=client_credentials")).basic_auth("robot", Some(SECRET));
         assert_eq!(get.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
     }

@@ -1,4 +1,4 @@
-//! `latchkey user add|list|disable|enable|set-password`.
+//! `latchkey user add|list|disable|enable|disconnect|set-password`.
 
 use idp::admin::users;
 use platform::{clock::Clock, db::Db};
@@ -26,6 +26,10 @@ pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), 
         UserAction::Enable { email } => {
             users::enable(&db, &email).await?;
             say(format_args!("{email} can log in again."))
+        }
+        UserAction::Disconnect { email, client_id } => {
+            users::disconnect(&db, &email, &client_id, now).await?;
+            say(format_args!("{client_id} can do nothing more for {email}, unless they allow it again."))
         }
         UserAction::SetPassword { email } => {
             let password = password::read()?;

@@ -132,7 +132,7 @@ async fn account(see: &Inspector<'_>, place: &Place) {
     see.open(&format!("{idp}/authorize?{consent}"), "consent").await;
     see.open(&format!("{idp}/authorize?client_id=nobody"), "an error page").await;
     see.open(&format!("{idp}/nothing"), "not found at the identity provider").await;
-    see.open(&format!("{idp}/logout"), "log-out, asked").await;
+    see.open(&format!("{idp}/logout?client_id=shop&state=x"), "log-out, asked").await;
     see.submit("#logout-confirm").await;
     see.browser.wait_for_text("You are logged out").await;
     see.inspect("logged out").await;

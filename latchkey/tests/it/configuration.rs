@@ -85,6 +85,31 @@ fn one_address_is_enough() {
     assert!(failure[0].starts_with("web.api_url: "), "{failure:?}");
 }
 
+#[test]
+fn two_services_cannot_have_one_port_nor_an_api_scopes_that_are_none() {
+    let mut place = Place::new();
+    let idp = place.idp.clone();
+    place.set("API__PUBLIC_URL", &idp);
+    let failure = place.run(&["config", "check"]).failure();
+    assert_eq!(failure, ["api.listen: is an address of idp.listen, too"]);
+
+    let place = Place::new();
+    let toml = "[[idp.resources]]
+        identifier = 'https://a.example'
+        scopes = ['a b', 'files:read', 'openid', '', 'x\"y']
+        [[idp.resources]]
+        identifier = 'https://a.example'";
+    std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+    let failure = place.run(&["config", "check"]).failure();
+    let (scopes, twice): (Vec<_>, Vec<_>) =
+        failure.iter().partition(|line| line.contains("resources[0].scopes"));
+    assert_eq!(
+        (scopes.len(), twice),
+        (4, vec![&"idp.resources[1].identifier: is used twice".to_owned()]),
+        "{failure:?}"
+    );
+}
+
 /// Each documented key with its documented default makes the configuration that no configuration makes.
 #[test]
 fn the_configuration_reference_has_every_key_and_its_default() {

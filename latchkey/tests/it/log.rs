@@ -2,6 +2,20 @@
 
 use crate::support::{Place, http};
 
+/// A full disk, or a collector that is gone, is no reason to serve nobody.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let place = Place::new();
+    let node = place.spawn_with_log(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    for (url, path) in [(&place.idp, "/jwks"), (&place.api, "/health/ready"), (&place.web, "/")] {
+        node.wait_until_ready(url).await;
+        for _ in 0..3 {
+            assert_eq!(http().get(format!("{url}{path}")).send().await.unwrap().status(), 200, "{url}{path}");
+        }
+    }
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn reaching_for_the_tasks_of_somebody_else_leaves_a_warning_that_names_both() {
     let place = Place::new();

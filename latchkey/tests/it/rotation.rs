@@ -89,10 +89,14 @@ on_each_database! {
         let second = kid().await;
         assert_ne!(second, first, "it signs once its time has come");
 
-        // The next rotation removes it: by then its last token has expired. In steps, as tokens live 15 minutes.
-        for _ in 0..8 {
-            clock.advance(TimeDelta::minutes(10));
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        // The next rotation removes it: by then its last token has expired. In steps, as tokens live 15 minutes,
+        // each long enough for every caller to get a new one.
+        for _ in 0..16 {
+            let before = answered.load(Ordering::Relaxed);
+            clock.advance(TimeDelta::minutes(5));
+            while answered.load(Ordering::Relaxed) < before + 60 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         ring.rotate(Rotation::Planned, longest, clock.now()).unwrap();
         tokio::time::sleep(NOTICED).await;
@@ -118,7 +122,8 @@ async fn a_compromised_key_is_replaced_in_a_running_server() {
     let place = Place::new();
     let node = place.start().await;
     let secret = place.add_machine("reports");
-    let old = decode(&place.token("reports", &secret).await, 0)["kid"].clone();
+    let forgeable = place.token("reports", &secret).await;
+    let old = decode(&forgeable, 0)["kid"].clone();
     let listed = place.run(&["keys", "rotate", "--now"]).good().stdout;
     assert!(!listed.contains(old.as_str().unwrap()), "{listed}");
 
@@ -132,7 +137,11 @@ async fn a_compromised_key_is_replaced_in_a_running_server() {
         }
     };
     let token = tokio::time::timeout(Duration::from_secs(30), noticed).await.expect("within 30 seconds");
-    let tasks = http().get(format!("{}/api/me/tasks", place.api)).bearer_auth(token).send().await.unwrap();
-    assert_eq!(tasks.status(), 200);
+    let status = async |token| {
+        let tasks = http().get(format!("{}/api/me/tasks", place.api)).bearer_auth(token);
+        tasks.send().await.unwrap().status()
+    };
+    assert_eq!(status(token).await, 200);
+    assert_eq!(status(forgeable).await, 401, "the first token of the new key made the API ask again");
     node.stop().await;
 }

@@ -94,15 +94,25 @@ impl Place {
 
     /// Starts one service.
     pub fn spawn(&self, args: &[&str]) -> Node {
-        let log = self.dir.path().join(format!("log-{}", free_port()));
+        let log = self.log_file();
+        let file = std::fs::File::create(&log).unwrap();
+        self.spawn_to(args, log, file)
+    }
+
+    /// Starts everything, with standard error going there.
+    pub fn spawn_with_log(&self, stderr: std::fs::File) -> Node {
+        self.spawn_to(&[], self.log_file(), stderr)
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join(format!("log-{}", free_port()))
+    }
+
+    fn spawn_to(&self, args: &[&str], log: PathBuf, stderr: std::fs::File) -> Node {
         let stdout = log.with_extension("out");
-        let process = self
-            .command(args)
-            .stdout(std::fs::File::create(&stdout).unwrap())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Node { process, stdout, log }
+        let mut command = self.command(args);
+        command.stdout(std::fs::File::create(&stdout).unwrap()).stderr(stderr);
+        Node { process: command.spawn().unwrap(), stdout, log }
     }
 
     /// Registers a client that gets tokens for the task API by itself, and returns its secret.

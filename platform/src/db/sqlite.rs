@@ -110,7 +110,7 @@ impl Database {
         if guard.conn.is_none() {
             return Err(Error::PoolClosed);
         }
-        let mut tx = Tx { guard: Some(guard), database: self.clone() };
+        let mut tx = Tx { guard: Some(guard), opened: false, database: self.clone() };
         // A task of its own: a caller who goes away must not leave it unknown what the connection has done.
         let opened = tokio::spawn(async move { tx.open().await.map(|()| tx) });
         opened.await.unwrap_or(Err(Error::WorkerCrashed))
@@ -170,10 +170,11 @@ impl Writer {
         batch.outcome.send_replace(Outcome::Failed);
     }
 
-    /// Undoes the one open savepoint and keeps what the other members wrote.
-    async fn undo_member(&mut self) {
-        let undone = self.execute("ROLLBACK TO member").await;
+    /// Undoes what the member wrote since it `opened` its savepoint, and keeps what the others wrote. Before
+    /// that the open savepoint is another's, who may have been told to wait for the commit.
+    async fn undo_member(&mut self, opened: bool) {
         let alone = self.batch.as_ref().is_none_or(|batch| batch.members == 0);
+        let undone = if opened && !alone { self.execute("ROLLBACK TO member").await } else { Ok(()) };
         if (undone.is_err() || alone)
             && let Some(batch) = self.batch.take()
         {
@@ -187,6 +188,8 @@ impl Writer {
 pub struct Tx {
     /// `None` only after the end.
     guard: Option<OwnedMutexGuard<Writer>>,
+    /// The open savepoint is this one's.
+    opened: bool,
     database: Database,
 }
 
@@ -209,11 +212,14 @@ impl Tx {
     async fn open(&mut self) -> Result<(), Error> {
         let writer = self.writer()?;
         if writer.batch.is_some() {
-            return writer.execute("RELEASE member; SAVEPOINT member").await;
+            writer.execute("RELEASE member; SAVEPOINT member").await?;
+        } else {
+            // Before the statement: if that fails half way, dropping this rolls back whatever there is.
+            writer.batch = Some(Batch { members: 0, outcome: watch::Sender::new(Outcome::Pending) });
+            writer.execute("BEGIN IMMEDIATE; SAVEPOINT member").await?;
         }
-        // Before the statement: if that fails half way, dropping this rolls back whatever there is.
-        writer.batch = Some(Batch { members: 0, outcome: watch::Sender::new(Outcome::Pending) });
-        writer.execute("BEGIN IMMEDIATE; SAVEPOINT member").await
+        self.opened = true;
+        Ok(())
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
@@ -236,7 +242,7 @@ impl Tx {
             commit_after_the_queue(self.database.writer.clone(), outcome.clone()).await;
         }
         let committed = *outcome.borrow() == Outcome::Committed;
-        if committed { Ok(()) } else { Err(Error::WorkerCrashed) }
+        if committed { Ok(()) } else { Err(Error::Io(std::io::Error::other("the commit failed"))) }
     }
 }
 
@@ -259,7 +265,8 @@ impl Drop for Tx {
         if let Some(mut guard) = self.guard.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(async move { guard.undo_member().await });
+            let opened = self.opened;
+            runtime.spawn(async move { guard.undo_member(opened).await });
         }
     }
 }

@@ -8,10 +8,10 @@ pub(super) struct Colour([u8; 3]);
 
 const WHITE: Colour = Colour([255, 255, 255]);
 const BLACK: Colour = Colour([0, 0, 0]);
-/// As base.css has them: `--bg` of light pages, `--surface` of dark ones (the harder of the two each time),
-/// and `--on-accent` of dark ones.
+/// As base.css has them: `--bg` of light pages and `--surface` of dark ones, the harder of the two each time.
 const LIGHT_PAGE: Colour = Colour([0xf5, 0xf6, 0xf8]);
 const DARK_SURFACE: Colour = Colour([0x1c, 0x1f, 0x25]);
+/// On an accent that may be of any colour, darker than base.css has it for its own.
 const DARK_ON_ACCENT: Colour = Colour([0x0b, 0x0d, 0x12]);
 /// The least contrast of text, with a little room for rounding.
 const CONTRAST: f64 = 4.55;
@@ -26,7 +26,9 @@ impl fmt::Display for Colour {
 impl Colour {
     /// `#rrggbb`
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+        let digits = text
+            .strip_prefix('#')
+            .filter(|digits| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
         let channel = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
         Some(Self([channel(0)?, channel(2)?, channel(4)?]))
     }
@@ -123,10 +125,21 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_as_the_stylesheet_has_them() {
+        let style = include_str!("../../static/base.css");
+        for (property, colour) in [("--bg", LIGHT_PAGE), ("--surface", DARK_SURFACE)] {
+            assert!(style.contains(&format!("{property}: {colour};")), "{property}: {colour}");
+        }
+    }
+
+    #[test]
     fn what_can_be_read_stays_as_it_is() {
         let brand = Colour::parse("#2f5bd0").unwrap();
         assert_eq!(Accents::of(brand).light, brand);
         assert_eq!(Colour::parse("#ffd400").map(|colour| colour.to_string()).as_deref(), Some("#ffd400"));
         assert!((BLACK.contrast(WHITE) - 21.0).abs() < 0.01);
+        for wrong in ["2f5bd0", "#2f5bd", "#+a+b+c", "#gggggg", ""] {
+            assert_eq!(Colour::parse(wrong), None, "{wrong}");
+        }
     }
 }

@@ -12,8 +12,11 @@ use super::{
 use crate::{
     App,
     error::PageError,
-    oidc::id_token,
-    store::{UserId, clients::Client},
+    oidc::{
+        claims::{self, ACR_PASSWORD},
+        id_token,
+    },
+    store::{UserId, Words, clients::Client},
 };
 
 /// A well-formed request of a registered client.
@@ -23,12 +26,16 @@ pub struct Request {
     pub parameters: Parameters,
     /// Sorted, never empty, within what the client may ask for.
     pub scope: String,
+    /// `scope`, and what `claims` asks for in the words of scopes: what a person is asked to allow.
+    pub consent_scope: String,
     /// Space-separated; may be empty.
     pub audience: String,
     pub code_challenge: Option<String>,
     pub prompt: Prompt,
     pub max_age: Option<TimeDelta>,
-    /// Whom `id_token_hint` names.
+    /// Claims asked for one by one.
+    pub claims: Words,
+    /// Whom `id_token_hint` or `claims` names.
     pub hinted_user: Option<UserId>,
 }
 
@@ -94,8 +101,24 @@ impl Request {
         let max_age = max_age(&parameters).map_err(|rule| refuse("invalid_request", rule))?;
         let audience =
             audience(app, &parameters, &target.client).map_err(|(error, rule)| refuse(error, rule))?;
-        let hinted_user = match parameters.get("id_token_hint") {
+        let claims = claims::Requested::parse(parameters.get("claims"))
+            .map_err(|rule| refuse("invalid_request", rule))?;
+        if claims.essential_acr.as_ref().is_some_and(|values| !values.iter().any(|acr| acr == ACR_PASSWORD)) {
+            // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+            return Err(refuse(
+                "unmet_authentication_requirements",
+                "an essential acr is not one that we give",
+            ));
+        }
+        let claimed_user = match &claims.sub {
             None => None,
+            Some(sub) => {
+                let user = sub.parse().map(UserId);
+                Some(user.map_err(|_| refuse("login_required", "claims asks for a sub that nobody has"))?)
+            }
+        };
+        let hinted_user = match parameters.get("id_token_hint") {
+            None => claimed_user,
             Some(hint) => {
                 let hint = id_token::read_hint(app, hint);
                 Some(
@@ -105,12 +128,14 @@ impl Request {
             }
         };
         Ok(Self {
-            scope: negotiated.scope,
             code_challenge: negotiated.code_challenge,
             audience,
             prompt,
             max_age,
             hinted_user,
+            consent_scope: claims.scopes().fold(negotiated.scope.clone(), |all, one| scope::union(&all, one)),
+            claims: claims.words,
+            scope: negotiated.scope,
             target,
             parameters,
         })

@@ -43,6 +43,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
             // §4.1.2: revoke what the code yielded. Commit before refusing, or `?` undoes it.
             grants::revoke(&mut tx, grant.id, moment.now).await?;
             tx.commit().await?;
+            tracing::warn!(client.id = %client.id, user.id = %grant.user_id, grant.id = %grant.id, "a code came back after it was redeemed: the grant {} is revoked", grant.id);
             return Err(TokenError::InvalidGrant("the code was already redeemed"));
         }
         Redemption::Refused => {
@@ -61,7 +62,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     let access_token =
         access_token::issue(app, &Subject::Grant(&grant), &grant.scope, &audience, moment.now)?;
     let id_token = if scope::has(&grant.scope, "openid") {
-        Some(id_token::issue(app, &grant, nonce, &access_token, moment.now)?)
+        Some(id_token::issue(app, &grant, nonce, &access_token, moment.now).await?)
     } else {
         None
     };

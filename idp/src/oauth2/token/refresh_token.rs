@@ -65,7 +65,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
 
     let access_token = access_token::issue(app, &Subject::Grant(&grant), &asked, &audience, moment.now)?;
     let id_token = if scope::has(&asked, "openid") {
-        Some(id_token::issue(app, &grant, None, &access_token, moment.now)?)
+        Some(id_token::issue(app, &grant, None, &access_token, moment.now).await?)
     } else {
         None
     };

@@ -57,6 +57,26 @@ on_each_database! {
         assert_eq!(guess(&mut guesser, EMAIL, 5).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
+    /// DESIGN: argon2 has a queue of its own; who finds it full is told when to come again.
+    async fn a_full_queue_is_said_and_when_to_come_again(db) {
+        let place = Place::with(db, |config| {
+            config.passwords.threads = 1;
+            config.passwords.queue = 1;
+            config.passwords.memory = 65_536;
+            config.throttle.per_network = 1_000;
+        }).await;
+        let mut visitor = place.visitor();
+        visitor.get("/login").await;
+        let attempts = (0..12).map(|number| {
+            let mut racer = visitor.clone();
+            async move { racer.log_in(&format!("nobody{number}@example.com"), WRONG).await }
+        });
+        let answers = futures_util::future::join_all(attempts).await;
+        let refused: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE).collect();
+        assert!(!refused.is_empty() && refused.len() < 12, "{} of 12 were refused", refused.len());
+        assert!(refused.iter().all(|answer| answer.headers["retry-after"] == "5" && answer.body.contains("<h1>")));
+    }
+
     async fn parallel_guesses_do_not_pass_on_one_count(db) {
         let place = Place::new(db).await;
         let mut guesser = place.visitor_from("198.51.100.1");
