@@ -156,7 +156,11 @@ pub struct ClientConfig {
     /// Without one the client is public.
     pub client_secret: Option<SecretString>,
     pub client_secret_file: Option<PathBuf>,
-    /// `client_secret_basic` (default with a secret), `client_secret_post`, `none` (default without).
+    /// A JWK Set of public keys, one of which signs the client's assertions.
+    pub jwks: Option<serde_json::Value>,
+    pub jwks_file: Option<PathBuf>,
+    /// `client_secret_basic` (default with a secret), `client_secret_post`, `private_key_jwt` (default with
+    /// keys), `none` (default without either).
     pub token_endpoint_auth_method: Option<String>,
     pub redirect_uris: Vec<String>,
     pub post_logout_redirect_uris: Vec<String>,

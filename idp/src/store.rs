@@ -2,6 +2,7 @@
 
 pub mod authorization_codes;
 pub mod authorization_requests;
+pub mod client_assertions;
 pub mod clients;
 pub mod consents;
 pub mod grants;

@@ -172,6 +172,9 @@ pub(crate) struct NewClient {
     /// It cannot keep a secret (it runs in a browser or on people's devices): PKCE proves it instead.
     #[arg(long)]
     pub(crate) public: bool,
+    /// Its public keys, a JWK Set: it signs who it is (private_key_jwt) and has no secret.
+    #[arg(long, value_name = "FILE", conflicts_with = "public")]
+    pub(crate) jwks_file: Option<std::path::PathBuf>,
     /// It is yours: people are not asked for consent.
     #[arg(long)]
     pub(crate) first_party: bool,

@@ -17,6 +17,8 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
+use crate::http::has_current;
+
 /// The mark that stands for a place without a logo of its own, as SVG: its icon.
 pub const MARK: &str = include_str!("../static/mark.svg");
 
@@ -73,7 +75,7 @@ async fn serve(
         (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type(asset.name))),
     ];
-    if request.get(header::IF_NONE_MATCH) == Some(&asset.etag) {
+    if has_current(&request, &asset.etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, asset.body.clone()).into_response()

@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -128,6 +128,14 @@ async fn observe(State(observed): State<Observed>, request: Request, next: Next)
     );
     secure(&mut response, call.id, observed.https);
     response
+}
+
+/// Whether `If-None-Match` says that the caller has what `etag` names. Weak tags count (RFC 9110 §13.1.2).
+#[must_use]
+pub fn has_current(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes())
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

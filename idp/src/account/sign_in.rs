@@ -145,7 +145,11 @@ async fn log_in(
     let verdict = app.passwords.verify(password, stored).await?;
     let user_id = credentials.as_ref().map(|known| tracing::field::display(known.id));
     let Some(known) = credentials.filter(|_| verdict != Verdict::Wrong) else {
-        tracing::info!(rule = "password", user.id = user_id, "refused a log-in: unknown address or wrong password");
+        tracing::info!(
+            rule = "password",
+            user.id = user_id,
+            "refused a log-in: unknown address or wrong password"
+        );
         return Ok(None);
     };
 

@@ -10,12 +10,12 @@ use platform::{
 
 use crate::{
     config::ClientConfig,
-    oauth2::{redirect_uri, scope},
+    oauth2::{client_assertion, redirect_uri, scope},
     store::{self, ClientId, Words, clients, clients::Client},
 };
 
 const SECRET: &str = "lks_";
-const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 const DEFAULT_SCOPE: &str = "openid profile email";
 
@@ -31,7 +31,7 @@ pub enum Error {
     #[error("this client is declared in the configuration; change it there")]
     Declared,
     #[error("cannot read {0}: {1}")]
-    SecretFile(std::path::PathBuf, std::io::Error),
+    File(std::path::PathBuf, std::io::Error),
     #[error("the database failed: {0}")]
     Store(#[from] store::Error),
 }
@@ -56,8 +56,23 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     }
     if !METHODS.contains(&method) {
         wrong.push(format!("token_endpoint_auth_method must be one of {}", METHODS.join(", ")));
-    } else if (method == "none") == has_secret {
-        wrong.push("a client has a secret unless its token_endpoint_auth_method is none".to_owned());
+    } else if method.starts_with("client_secret") != has_secret {
+        wrong.push(
+            "a client has a secret unless its token_endpoint_auth_method is private_key_jwt or none"
+                .to_owned(),
+        );
+    }
+    if client.jwks.is_some() && client.jwks_file.is_some() {
+        wrong.push("jwks and jwks_file exclude each other".to_owned());
+    }
+    if (method == "private_key_jwt") != has_keys(client) {
+        wrong.push(
+            "a client has jwks when its token_endpoint_auth_method is private_key_jwt, and only then"
+                .to_owned(),
+        );
+    }
+    if let Some(reason) = client.jwks.as_ref().and_then(client_assertion::refuse_registration) {
+        wrong.push(format!("jwks {reason}"));
     }
     if client.client_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < 32) {
         wrong.push(
@@ -97,8 +112,28 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
 
 fn method(client: &ClientConfig) -> &str {
     let has_secret = client.client_secret.is_some() || client.client_secret_file.is_some();
-    let default = if has_secret { "client_secret_basic" } else { "none" };
+    let default = match has_secret {
+        true => "client_secret_basic",
+        false if has_keys(client) => "private_key_jwt",
+        false => "none",
+    };
     client.token_endpoint_auth_method.as_deref().unwrap_or(default)
+}
+
+fn has_keys(client: &ClientConfig) -> bool {
+    client.jwks.is_some() || client.jwks_file.is_some()
+}
+
+/// The public keys as they are stored, from wherever the settings have them.
+fn jwks(client: &ClientConfig) -> Result<Option<String>, Error> {
+    let Some(path) = &client.jwks_file else { return Ok(client.jwks.as_ref().map(ToString::to_string)) };
+    let text = std::fs::read_to_string(path).map_err(|error| Error::File(path.clone(), error))?;
+    let invalid = |reason: &str| Error::Invalid(vec![format!("{} {reason}", path.display())]);
+    let jwks = serde_json::from_str(&text).map_err(|_| invalid("is not JSON"))?;
+    match client_assertion::refuse_registration(&jwks) {
+        Some(reason) => Err(invalid(reason)),
+        None => Ok(Some(jwks.to_string())),
+    }
 }
 
 /// The secret, from wherever the settings have it.
@@ -106,8 +141,7 @@ fn secret(client: &ClientConfig) -> Result<Option<SecretString>, Error> {
     match (&client.client_secret, &client.client_secret_file) {
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Some(path)) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| Error::SecretFile(path.clone(), error))?;
+            let text = std::fs::read_to_string(path).map_err(|error| Error::File(path.clone(), error))?;
             Ok(Some(text.trim_end().to_owned().into()))
         }
         (None, None) => Ok(None),
@@ -131,6 +165,7 @@ fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
     Ok(Client {
         id: ClientId(config.client_id.clone()),
         name: if config.name.is_empty() { config.client_id.clone() } else { config.name.clone() },
+        jwks: jwks(config)?,
         secret_hash: secret.map(|secret| SecretHash::of(secret.expose_secret())),
         redirect_uris: Words(config.redirect_uris.clone()),
         post_logout_redirect_uris: Words(config.post_logout_redirect_uris.clone()),

@@ -5,14 +5,20 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{error::TokenError, parameters::Parameters};
+use super::{client_assertion, error::TokenError, parameters::Parameters};
 use crate::{App, store::clients::Client};
 
 /// What a request brought to prove who it is.
 struct Credentials {
     client_id: String,
-    secret: Option<String>,
+    proof: Proof,
     method: &'static str,
+}
+
+enum Proof {
+    None,
+    Secret(String),
+    Assertion(String),
 }
 
 /// The client that sent a request to the token endpoint or one of its neighbours.
@@ -27,9 +33,13 @@ pub async fn authenticate(
     if client.token_endpoint_auth_method != credentials.method {
         return Err(TokenError::InvalidClient("the client is registered for another method"));
     }
-    match (&client.secret_hash, &credentials.secret) {
-        (None, None) => Ok(client),
-        (Some(hash), Some(secret)) if hash.matches(secret) => Ok(client),
+    match (&client.secret_hash, &credentials.proof) {
+        (None, Proof::None) => Ok(client),
+        (Some(hash), Proof::Secret(secret)) if hash.matches(secret) => Ok(client),
+        (None, Proof::Assertion(assertion)) => {
+            client_assertion::verify(app, &client, assertion).await?;
+            Ok(client)
+        }
         _ => Err(TokenError::InvalidClient("the secret is wrong")),
     }
 }
@@ -42,6 +52,19 @@ fn credentials(headers: &HeaderMap, parameters: &Parameters) -> Result<Credentia
     let (header, more) = (authorization.next(), authorization.next());
     let id_in_body = parameters.get("client_id");
     let secret_in_body = parameters.get("client_secret");
+    if let Some(assertion) = assertion(parameters)? {
+        if header.is_some() || secret_in_body.is_some() {
+            return Err(TokenError::InvalidRequest("the client authenticates in two ways at once"));
+        }
+        let claimed = client_assertion::claimed(assertion)
+            .ok_or(TokenError::InvalidClient("the assertion is not a JWT with the claims of one"))?;
+        // RFC 7521 §4.2.
+        if id_in_body.is_some_and(|id| id != claimed) {
+            return Err(TokenError::InvalidClient("client_id is another than in the assertion"));
+        }
+        let proof = Proof::Assertion(assertion.to_owned());
+        return Ok(Credentials { client_id: claimed, proof, method: "private_key_jwt" });
+    }
     match (header, secret_in_body) {
         _ if more.is_some() => Err(TokenError::InvalidRequest("there are two Authorization headers")),
         (Some(_), Some(_)) => Err(TokenError::InvalidRequest("the client authenticates in two ways at once")),
@@ -54,14 +77,24 @@ fn credentials(headers: &HeaderMap, parameters: &Parameters) -> Result<Credentia
                     "client_id is another than in the Authorization header",
                 ));
             }
-            Ok(Credentials { client_id, secret: Some(secret), method: "client_secret_basic" })
+            Ok(Credentials { client_id, proof: Proof::Secret(secret), method: "client_secret_basic" })
         }
         (None, secret) => {
             let client_id =
                 id_in_body.ok_or(TokenError::InvalidClient("the request names no client"))?.to_owned();
             let method = if secret.is_some() { "client_secret_post" } else { "none" };
-            Ok(Credentials { client_id, secret: secret.map(str::to_owned), method })
+            let proof = secret.map_or(Proof::None, |secret| Proof::Secret(secret.to_owned()));
+            Ok(Credentials { client_id, proof, method })
         }
+    }
+}
+
+/// RFC 7521 §4.2: the assertion and its type go together.
+fn assertion(parameters: &Parameters) -> Result<Option<&str>, TokenError> {
+    match (parameters.get("client_assertion_type"), parameters.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(client_assertion::TYPE), Some(assertion)) => Ok(Some(assertion)),
+        _ => Err(TokenError::InvalidRequest("client_assertion and its type do not go together")),
     }
 }
 

@@ -54,7 +54,7 @@ pub async fn post(
 ) -> Result<([(HeaderName, &'static str); 1], Json<Introspection>), TokenError> {
     let parameters = token::form(&headers, &body)?;
     let client = authenticate(&app, &headers, &parameters).await?;
-    if client.secret_hash.is_none() {
+    if client.is_public() {
         return Err(TokenError::InvalidClient("a public client cannot introspect"));
     }
     let token = parameters.get("token").ok_or(TokenError::InvalidRequest("token is missing"))?;

@@ -19,9 +19,9 @@ use super::{
     claims::{ABOUT_PEOPLE, ACR_PASSWORD},
     document::Document,
 };
-use crate::{App, Config};
+use crate::{App, Config, oauth2::client_assertion};
 
-/// Metadata that openidconnect has no name for.
+/// Metadata that openidconnect has no name for, or no values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct More {
     end_session_endpoint: String,
@@ -34,6 +34,10 @@ struct More {
     code_challenge_methods_supported: Vec<String>,
     revocation_endpoint_auth_methods_supported: Vec<String>,
     introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// RFC 8414 §2: with `private_key_jwt`.
+    token_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// RFC 9207 §3.
     authorization_response_iss_parameter_supported: bool,
     /// Initiating User Registration 1.0 §4.
@@ -75,6 +79,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
     let issuer = &config.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let assertions = texts(&client_assertion::ALGORITHMS.map(|(name, _)| name));
     let more = More {
         end_session_endpoint: at("/logout"),
         revocation_endpoint: at("/revoke"),
@@ -85,9 +90,17 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         revocation_endpoint_auth_methods_supported: texts(&[
             "client_secret_basic",
             "client_secret_post",
+            "private_key_jwt",
             "none",
         ]),
-        introspection_endpoint_auth_methods_supported: texts(&["client_secret_basic", "client_secret_post"]),
+        introspection_endpoint_auth_methods_supported: texts(&[
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ]),
+        token_endpoint_auth_signing_alg_values_supported: assertions.clone(),
+        revocation_endpoint_auth_signing_alg_values_supported: assertions.clone(),
+        introspection_endpoint_auth_signing_alg_values_supported: assertions,
         authorization_response_iss_parameter_supported: true,
         prompt_values_supported: texts(&["none", "login", "consent", "select_account", "create"]),
     };
@@ -120,6 +133,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
     .set_token_endpoint_auth_methods_supported(Some(vec![
         CoreClientAuthMethod::ClientSecretBasic,
         CoreClientAuthMethod::ClientSecretPost,
+        CoreClientAuthMethod::PrivateKeyJwt,
         CoreClientAuthMethod::None,
     ]))
     .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use platform::secret::SecretHash;
+use platform::{http::has_current, secret::SecretHash};
 
 use crate::keys::PUBLISHED_FOR;
 
@@ -29,8 +29,7 @@ impl Document {
     /// 200, or 304 when the caller has it already (RFC 9110 §13.1.2).
     #[must_use]
     pub fn answer(&self, headers: &HeaderMap) -> Response {
-        let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| *tag == self.etag);
-        let (status, body) = if known {
+        let (status, body) = if has_current(headers, &self.etag) {
             (StatusCode::NOT_MODIFIED, Bytes::new())
         } else {
             (StatusCode::OK, self.body.clone())

@@ -9,9 +9,11 @@ use super::{ClientId, Conn, Error, Tx, Words};
 pub struct Client {
     pub id: ClientId,
     pub name: String,
-    /// `None` for public clients.
+    /// Of those that authenticate with a secret.
     pub secret_hash: Option<SecretHash>,
-    /// `client_secret_basic`, `client_secret_post` or `none`.
+    /// A JWK Set, of those that authenticate with a key.
+    pub jwks: Option<String>,
+    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none`.
     pub token_endpoint_auth_method: String,
     #[sqlx(try_from = "String")]
     pub redirect_uris: Words,
@@ -32,11 +34,19 @@ pub struct Client {
     pub declared: bool,
 }
 
+impl Client {
+    /// It cannot keep a secret: nothing proves who it is (RFC 6749 §2.1).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.token_endpoint_auth_method == "none"
+    }
+}
+
 /// A client that is not disabled.
 pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, name, secret_hash, token_endpoint_auth_method, redirect_uris,
+            "SELECT id, name, secret_hash, jwks, token_endpoint_auth_method, redirect_uris,
                     post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
                     require_pushed_authorization_requests, declared
              FROM clients WHERE id = $1 AND disabled_at IS NULL",
@@ -51,7 +61,7 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
 pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, name, secret_hash, token_endpoint_auth_method, redirect_uris,
+            "SELECT id, name, secret_hash, jwks, token_endpoint_auth_method, redirect_uris,
                     post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
                     require_pushed_authorization_requests, declared
              FROM clients WHERE disabled_at IS NULL ORDER BY id",
@@ -66,12 +76,12 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
 pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO clients (id, name, secret_hash, token_endpoint_auth_method, redirect_uris,
+            "INSERT INTO clients (id, name, secret_hash, jwks, token_endpoint_auth_method, redirect_uris,
                  post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
                  require_pushed_authorization_requests, declared, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (id) DO UPDATE SET
-                 name = excluded.name, secret_hash = excluded.secret_hash,
+                 name = excluded.name, secret_hash = excluded.secret_hash, jwks = excluded.jwks,
                  token_endpoint_auth_method = excluded.token_endpoint_auth_method,
                  redirect_uris = excluded.redirect_uris,
                  post_logout_redirect_uris = excluded.post_logout_redirect_uris,
@@ -84,6 +94,7 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
         .bind(&client.id)
         .bind(&client.name)
         .bind(&client.secret_hash)
+        .bind(&client.jwks)
         .bind(&client.token_endpoint_auth_method)
         .bind(client.redirect_uris.to_string())
         .bind(client.post_logout_redirect_uris.to_string())

@@ -10,6 +10,7 @@
 mod fixture;
 
 mod access_tokens;
+mod assertions;
 mod authorize;
 mod claims;
 mod clients;

@@ -18,9 +18,11 @@ pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Fail
     let db = open(&config.idp).await?;
     match action {
         ClientAction::Add(new) => {
-            let (id, public) = (new.client_id.clone(), new.public);
-            let secret = clients::add(&db, described(new, &config), !public, Clock::System.now()).await?;
-            printed(&id, secret.as_ref(), &config.idp.issuer)
+            let (id, with_keys) = (new.client_id.clone(), new.jwks_file.is_some());
+            let confidential = !new.public && !with_keys;
+            let secret =
+                clients::add(&db, described(new, &config), confidential, Clock::System.now()).await?;
+            printed(&id, secret.as_ref(), with_keys, &config.idp.issuer)
         }
         ClientAction::List => {
             let rows: Vec<[String; 4]> = clients::list(&db).await?.into_iter().map(row).collect();
@@ -43,13 +45,14 @@ fn described(new: NewClient, config: &Config) -> ClientConfig {
         scope: new.scope,
         grant_types: (!new.grant_types.is_empty()).then_some(new.grant_types),
         audience: new.audience.unwrap_or_else(|| config.api.audience().to_owned()),
+        jwks_file: new.jwks_file,
         first_party: new.first_party,
         require_pushed_authorization_requests: new.require_pushed_authorization_requests,
         ..ClientConfig::default()
     }
 }
 
-fn printed(id: &str, secret: Option<&SecretString>, issuer: &str) -> Result<(), Failure> {
+fn printed(id: &str, secret: Option<&SecretString>, with_keys: bool, issuer: &str) -> Result<(), Failure> {
     say(format_args!("issuer         {issuer}"))?;
     say(format_args!("client_id      {id}"))?;
     match secret {
@@ -57,6 +60,7 @@ fn printed(id: &str, secret: Option<&SecretString>, issuer: &str) -> Result<(), 
             say(format_args!("client_secret  {}", secret.expose_secret()))?;
             say("\nKeep the secret now: it is not stored and cannot be shown again.")
         }
+        None if with_keys => say("\nThis client signs who it is with its key (private_key_jwt)."),
         None => say("\nThis client has no secret; it proves itself with PKCE (code_challenge_method=S256)."),
     }
 }

@@ -13,22 +13,26 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../idp/tests/clients
 
 /// Runs a script for somebody who has just signed up. What it says is shown when it fails.
 async fn passes(place: &Place, app: &App, interpreter: &str, script: &str) {
-    let scripts = Path::new(SCRIPTS);
     let browser = Person::at(&place.idp);
     let email = format!("{script}@example.com");
     browser.sign_up(&email).await.unwrap();
-    let output = Command::new(interpreter)
-        .arg(scripts.join(script))
-        .env("PYTHONPATH", scripts.join("python"))
-        .envs(app.environment())
-        .env("ISSUER", &place.idp)
-        .env("API", &place.api)
-        .env("EMAIL", &email)
-        .env("COOKIE", browser.cookie_header())
-        .output()
-        .unwrap();
+    let mut command = self::command(place, interpreter, script);
+    command.envs(app.environment()).env("EMAIL", &email).env("COOKIE", browser.cookie_header());
+    succeeds(command);
+}
+
+fn command(place: &Place, interpreter: &str, script: &str) -> Command {
+    let scripts = Path::new(SCRIPTS);
+    let mut command = Command::new(interpreter);
+    command.arg(scripts.join(script)).current_dir(place.dir.path());
+    command.env("PYTHONPATH", scripts.join("python")).env("ISSUER", &place.idp).env("API", &place.api);
+    command
+}
+
+fn succeeds(mut command: Command) {
+    let output = command.output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{script}: {}{}", said(&output.stdout), said(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}{}", said(&output.stdout), said(&output.stderr));
 }
 
 fn are_installed() -> bool {
@@ -51,6 +55,24 @@ on_each_database! {
             passes(&place, &app, "node", script).await;
         }
         passes(&place, &app, "python3", "authlib_client.py").await;
+        node.stop().await;
+    }
+
+    async fn openid_client_signs_who_it_is(db) {
+        if !are_installed() {
+            return;
+        }
+        let place = Place::on(db).await;
+        let node = place.start().await;
+        let mut keys = command(&place, "node", "private-key-jwt.mjs");
+        keys.arg("keys");
+        succeeds(keys);
+        let scope = ["--scope", "tasks:read", "--grant-type", "client_credentials"];
+        let added = place.run(&[&["client", "add", "bank", "--jwks-file", "jwks.json"], &scope[..]].concat()).good();
+        assert!(!added.stdout.contains("lks_") && added.stdout.contains("private_key_jwt"), "{}", added.stdout);
+        let mut client = command(&place, "node", "private-key-jwt.mjs");
+        client.env("CLIENT_ID", "bank");
+        succeeds(client);
         node.stop().await;
     }
 }

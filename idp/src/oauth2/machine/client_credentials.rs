@@ -26,7 +26,7 @@ pub fn client_credentials(parameters: &Parameters, client: &Client) -> Result<St
         input = match machine.advance(input) {
             credentials::Output::Authenticate { .. } => {
                 // RFC 6749 §4.4: only for confidential clients.
-                if client.secret_hash.is_none() {
+                if client.is_public() {
                     return Err(TokenError::UnauthorizedClient("a public client cannot act as itself"));
                 }
                 credentials::Input::Authenticated
