@@ -185,9 +185,30 @@ pub struct Resource {
     pub identifier: String,
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Of access tokens for it, instead of `tokens.access_token_lifetime`.
+    #[serde(default)]
+    pub access_token_lifetime: Option<u32>,
 }
 
 impl Config {
+    /// How long access tokens for these audiences are good, in seconds: as long as the strictest API allows.
+    #[must_use]
+    pub fn access_token_lifetime(&self, audience: &str) -> u32 {
+        let of = |name: &str| {
+            let known = self.resources.iter().find(|resource| resource.identifier == name);
+            known.and_then(|resource| resource.access_token_lifetime)
+        };
+        let default = self.tokens.access_token_lifetime;
+        audience.split_ascii_whitespace().map(|name| of(name).unwrap_or(default)).min().unwrap_or(default)
+    }
+
+    /// How long any access token can be good, in seconds.
+    #[must_use]
+    pub fn longest_access_token_lifetime(&self) -> u32 {
+        let own = self.resources.iter().filter_map(|resource| resource.access_token_lifetime);
+        own.chain([self.tokens.access_token_lifetime]).max().unwrap_or_default()
+    }
+
     /// Adds everything that is wrong.
     pub fn check(&self, mistakes: &mut Mistakes) {
         check_public_url("idp.issuer", &self.issuer, mistakes);
@@ -230,6 +251,10 @@ impl Config {
             if !redirect_uri::is_resource_identifier(&resource.identifier) {
                 let key = format!("idp.resources[{index}].identifier");
                 mistakes.add(key, "must be an absolute URI without a fragment or spaces");
+            }
+            if resource.access_token_lifetime == Some(0) {
+                let key = format!("idp.resources[{index}].access_token_lifetime");
+                mistakes.add(key, "must be at least 1 second");
             }
             if self.resources.iter().take(index).any(|other| other.identifier == resource.identifier) {
                 mistakes.add(format!("idp.resources[{index}].identifier"), "is used twice");

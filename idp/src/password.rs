@@ -6,15 +6,17 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
     },
     thread,
     time::Duration,
 };
 
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash,
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
+use platform::secret;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, oneshot};
 use unicode_normalization::UnicodeNormalization;
@@ -118,7 +120,7 @@ pub enum Verdict {
     RightRehashed(String),
 }
 
-type Job = Box<dyn FnOnce(&Argon2<'static>) + Send>;
+type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
 /// Threads that hash.
 #[derive(Clone, Debug)]
@@ -135,17 +137,16 @@ impl Pool {
     /// When argon2 does not take the parameters, or no thread can be had; the text says which.
     pub fn start(config: &Config) -> Result<Self, String> {
         let Argon2Cost(params) = Argon2Cost::of(config)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = argon2.hash_password(b"nobody's").map_err(|error| error.to_string())?.to_string();
+        let dummy = Hasher::new(params.clone()).hash(b"nobody's").map_err(|error| error.to_string())?;
         let (jobs, queue) = sync_channel(config.queue);
         let queue = Arc::new(Mutex::new(queue));
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let threads = if config.threads == 0 { cores.saturating_sub(1).max(1) } else { config.threads };
         for index in 0..threads {
-            let (queue, argon2) = (queue.clone(), argon2.clone());
+            let (queue, hasher) = (queue.clone(), Hasher::new(params.clone()));
             thread::Builder::new()
                 .name(format!("argon2-{index}"))
-                .spawn(move || work(&queue, &argon2))
+                .spawn(move || work(&queue, hasher))
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
         Ok(Self { jobs, dummy: dummy.into() })
@@ -153,7 +154,7 @@ impl Pool {
 
     /// A PHC string with today's parameters and a salt of its own.
     pub async fn hash(&self, password: Password) -> Result<String, Busy> {
-        let hashed = self.run(move |argon2| hash(argon2, &password)).await?;
+        let hashed = self.run(move |hasher| hash(hasher, &password)).await?;
         hashed.ok_or(Busy)
     }
 
@@ -161,19 +162,19 @@ impl Pool {
     pub async fn verify(&self, password: Password, stored: Option<&str>) -> Result<Verdict, Busy> {
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.dummy).to_owned();
-        let verdict = self.run(move |argon2| verify(argon2, &password, &stored)).await?;
+        let verdict = self.run(move |hasher| verify(hasher, &password, &stored)).await?;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |argon2| {
+        let job: Job = Box::new(move |hasher| {
             // Whoever asked may have gone away while this waited.
             if !answer.is_closed() {
-                let _ = answer.send(work(argon2));
+                let _ = answer.send(work(hasher));
             }
         });
         self.jobs.try_send(job).map_err(|error| {
@@ -186,14 +187,84 @@ impl Pool {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>) {
+fn work(queue: &Mutex<Receiver<Job>>, mut hasher: Hasher) {
     yield_to_others();
+    let queue = || queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        job(argon2);
+        // In a statement of its own, so that the lock is not held below.
+        let waiting = queue().try_recv();
+        let job = match waiting {
+            Ok(job) => job,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                hasher.rest();
+                let Ok(job) = queue().recv() else { return };
+                job
+            }
+        };
+        job(&mut hasher);
     }
 }
+
+/// argon2id with today's parameters, and the memory that one thread hashes in. The system gives memory out
+/// a page at a time, which costs a tenth of a hash: it is kept as long as there is more to do.
+struct Hasher {
+    params: Params,
+    memory: Vec<Block>,
+}
+
+impl Hasher {
+    fn new(params: Params) -> Self {
+        Self { params, memory: Vec::new() }
+    }
+
+    /// Gives the memory back.
+    fn rest(&mut self) {
+        self.memory = Vec::new();
+    }
+
+    fn derive(&mut self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<Output, Unusable> {
+        let length = argon2.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = output.get_mut(..length).ok_or(Unusable)?;
+        self.memory.resize(argon2.params().block_count(), Block::new());
+        argon2
+            .hash_password_into_with_memory(password, salt, output, &mut self.memory)
+            .map_err(|_| Unusable)?;
+        Output::new(output).map_err(|_| Unusable)
+    }
+
+    /// A PHC string with a salt of its own.
+    fn hash(&mut self, password: &[u8]) -> Result<String, Unusable> {
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let argon2 = Argon2::new(algorithm, version, self.params.clone());
+        let salt = Salt::new(&secret::random::<16>()).map_err(|_| Unusable)?;
+        let output = self.derive(&argon2, password, &salt)?;
+        let hash = PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(&self.params).map_err(|_| Unusable)?,
+            salt: Some(salt),
+            hash: Some(output),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// Whether `password` makes the stored hash; compared in constant time, as `Output` does.
+    fn matches(&mut self, password: &[u8], stored: &PasswordHash) -> Result<bool, Unusable> {
+        let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else { return Err(Unusable) };
+        let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(|_| Unusable)?;
+        let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
+        let params = Params::try_from(stored).map_err(|_| Unusable)?;
+        let argon2 = Argon2::new(algorithm, version.map_err(|_| Unusable)?, params);
+        Ok(self.derive(&argon2, password, salt)? == *expected)
+    }
+}
+
+/// argon2 does not take the parameters, or the stored hash is not one of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("argon2 cannot work with this")]
+struct Unusable;
 
 /// On a busy core, requests that need no password go first. On Linux a thread has a priority of its own.
 fn yield_to_others() {
@@ -203,30 +274,32 @@ fn yield_to_others() {
     }
 }
 
-fn hash(argon2: &Argon2<'static>, Password(password): &Password) -> Option<String> {
-    let hash = argon2.hash_password(password.expose_secret().as_bytes());
-    hash.inspect_err(|error| tracing::error!(%error, "a password could not be hashed"))
-        .ok()
-        .map(|hash| hash.to_string())
+fn hash(hasher: &mut Hasher, Password(password): &Password) -> Option<String> {
+    let hash = hasher.hash(password.expose_secret().as_bytes());
+    hash.inspect_err(|error| tracing::error!(%error, "a password could not be hashed")).ok()
 }
 
-fn verify(argon2: &Argon2<'static>, password: &Password, stored: &str) -> Verdict {
-    let Ok(parsed) = PasswordHash::new(stored) else {
-        tracing::error!("a stored password hash is not a PHC string");
-        return Verdict::Wrong;
+fn verify(hasher: &mut Hasher, password: &Password, stored: &str) -> Verdict {
+    let bytes = password.0.expose_secret().as_bytes();
+    let parsed = PasswordHash::new(stored).map_err(|_| Unusable);
+    let matches = parsed.and_then(|parsed| Ok((hasher.matches(bytes, &parsed)?, parsed)));
+    let parsed = match matches {
+        Ok((true, parsed)) => parsed,
+        Ok((false, _)) => return Verdict::Wrong,
+        Err(error) => {
+            tracing::error!(%error, "a stored password hash is not a PHC string of argon2");
+            return Verdict::Wrong;
+        }
     };
-    if argon2.verify_password(password.0.expose_secret().as_bytes(), &parsed).is_err() {
-        return Verdict::Wrong;
-    }
     let current = Params::try_from(&parsed).is_ok_and(|params| {
-        let today = argon2.params();
+        let today = &hasher.params;
         (params.m_cost(), params.t_cost(), params.p_cost())
             == (today.m_cost(), today.t_cost(), today.p_cost())
     });
     if current {
         Verdict::Right
     } else {
-        hash(argon2, password).map_or(Verdict::Right, Verdict::RightRehashed)
+        hash(hasher, password).map_or(Verdict::Right, Verdict::RightRehashed)
     }
 }
 
@@ -262,6 +335,29 @@ mod tests {
         };
         assert!(new.contains("m=16"));
         assert_eq!(pool.verify(password("open sesame"), Some(&new)).await.unwrap(), Verdict::Right);
+    }
+
+    /// Made by argon2's reference implementation: `echo -n password | argon2 somesalt -id -t 2 -k 256 -p 1 -e`.
+    #[tokio::test]
+    async fn hashes_of_other_implementations_are_understood_and_renewed() {
+        let stored = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let pool = Pool::start(&cheap()).unwrap();
+        let verdict = pool.verify(password("password"), Some(stored)).await.unwrap();
+        assert!(matches!(verdict, Verdict::RightRehashed(_)), "{verdict:?}");
+        assert_eq!(pool.verify(password("Password"), Some(stored)).await.unwrap(), Verdict::Wrong);
+        for broken in [
+            "",
+            "x",
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ",
+            "$2b$10$abc",
+            "$argon2id$v=19$m=1,t=0,p=1$c29tZXNhbHQ$nf65EOgLrQM",
+        ] {
+            assert_eq!(
+                pool.verify(password("password"), Some(broken)).await.unwrap(),
+                Verdict::Wrong,
+                "{broken}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -197,7 +197,11 @@ fn register_api(config: &mut Config) {
         && !config.idp.resources.iter().any(|resource| resource.identifier == identifier)
     {
         let scopes = ["tasks:read", "tasks:write"].map(str::to_owned).to_vec();
-        config.idp.resources.push(idp::config::Resource { identifier: identifier.to_owned(), scopes });
+        config.idp.resources.push(idp::config::Resource {
+            identifier: identifier.to_owned(),
+            scopes,
+            access_token_lifetime: None,
+        });
     }
 }
 

@@ -73,6 +73,19 @@ pub enum Subject<'a> {
     Client(&'a ClientId),
 }
 
+/// A signed access token. Its `Debug` does not show it.
+pub struct Issued {
+    pub token: String,
+    /// Seconds.
+    pub expires_in: u32,
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
 /// Signs an access token. `audience` is space-separated; without one the token is for our own userinfo.
 pub fn issue(
     app: &App,
@@ -80,7 +93,8 @@ pub fn issue(
     scope: &str,
     audience: &str,
     now: DateTime<Utc>,
-) -> Result<String, InvalidToken> {
+) -> Result<Issued, InvalidToken> {
+    let expires_in = app.config.access_token_lifetime(audience);
     let mut audiences: Vec<String> = audience.split_ascii_whitespace().map(str::to_owned).collect();
     let aud = match audiences.len() {
         0 => Audience::One(app.config.issuer.clone()),
@@ -99,11 +113,12 @@ pub fn issue(
         scope: scope.to_owned(),
         jti: jti(grant.map(|grant| grant.id)),
         iat: now.timestamp(),
-        exp: (now + config::seconds(app.config.tokens.access_token_lifetime)).timestamp(),
+        exp: (now + config::seconds(expires_in)).timestamp(),
         auth_time: grant.map(|grant| grant.auth_time.timestamp()),
         sid: grant.map(|grant| grant.session_id),
     };
-    app.keys.snapshot().sign(Kind::AccessToken, &claims)
+    let token = app.keys.snapshot().sign(Kind::AccessToken, &claims)?;
+    Ok(Issued { token, expires_in })
 }
 
 fn jti(grant: Option<GrantId>) -> String {

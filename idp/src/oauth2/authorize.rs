@@ -245,7 +245,7 @@ async fn issue_code(
     let lifetime = if refreshes {
         tokens.refresh_token_lifetime
     } else {
-        tokens.code_lifetime + tokens.access_token_lifetime
+        tokens.code_lifetime + app.config.longest_access_token_lifetime()
     };
     let grant = Grant {
         id: GrantId::new(),

@@ -13,7 +13,9 @@ use axum::{
 use platform::secret::{self, ExposeSecret, SecretHash, SecretString};
 use serde::Serialize;
 
-use super::{client_auth::authenticate, error::TokenError, parameters::Parameters, scope};
+use super::{
+    access_token::Issued, client_auth::authenticate, error::TokenError, parameters::Parameters, scope,
+};
 use crate::{
     App, config,
     store::{Tx, clients::Client, grants::Grant, refresh_tokens},
@@ -43,11 +45,11 @@ impl std::fmt::Debug for TokenResponse {
 }
 
 impl TokenResponse {
-    fn bearer(app: &App, access_token: String, scope: String) -> Self {
+    fn bearer(issued: Issued, scope: String) -> Self {
         Self {
-            access_token,
+            access_token: issued.token,
             token_type: "Bearer",
-            expires_in: app.config.tokens.access_token_lifetime,
+            expires_in: issued.expires_in,
             refresh_token: None,
             scope,
             id_token: None,

@@ -154,6 +154,7 @@ on_each_database! {
         let code = browser.code("web", &[("resource", API), ("resource", "https://files.example")]).await;
         let (_, tokens) = idp.redeem("web", &code, &[]).await;
         assert_eq!(claims(&tokens["access_token"])["aud"], serde_json::json!([API, "https://files.example"]));
+        assert_eq!(tokens["expires_in"], 120, "as long as the strictest API allows");
 
         let refresh = tokens["refresh_token"].as_str().unwrap();
         let narrow = [

@@ -111,8 +111,13 @@ impl TestIdp {
                 Resource {
                     identifier: API.to_owned(),
                     scopes: vec!["tasks:read".to_owned(), "tasks:write".to_owned()],
+                    access_token_lifetime: None,
                 },
-                Resource { identifier: "https://files.example".to_owned(), scopes: Vec::new() },
+                Resource {
+                    identifier: "https://files.example".to_owned(),
+                    scopes: Vec::new(),
+                    access_token_lifetime: Some(120),
+                },
             ],
             ..Config::default()
         };

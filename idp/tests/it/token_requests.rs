@@ -24,7 +24,10 @@ on_each_database! {
         let grant = ("grant_type", "client_credentials");
         let (_, tokens) = idp.token("robot", &[grant, ("scope", "tasks:read"), ("resource", "https://files.example")]).await;
         assert_eq!(claims(&tokens["access_token"])["scope"], "tasks:read");
-        assert_eq!(claims(&tokens["access_token"])["aud"], "https://files.example");
+        let access = claims(&tokens["access_token"]);
+        assert_eq!(access["aud"], "https://files.example");
+        let lifetime = access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap();
+        assert_eq!((lifetime, &tokens["expires_in"]), (120, &120.into()), "this API has a lifetime of its own");
         for scope in ["openid", "tasks:read admin", "tasks:read openid", "\"", "\u{e9}"] {
             assert_eq!(idp.token("robot", &[grant, ("scope", scope)]).await, refused("invalid_scope"), "{scope}");
         }

@@ -12,7 +12,7 @@ pub(crate) fn run(action: KeysAction, config: &idp::Config) -> Result<(), Failur
     if let KeysAction::Rotate { now: at_once } = action {
         let rotation = if at_once { Rotation::Now } else { Rotation::Planned };
         // An ID token that has expired still says which session is to be logged out of.
-        let longest = config.tokens.access_token_lifetime.max(config.sessions.lifetime);
+        let longest = config.longest_access_token_lifetime().max(config.sessions.lifetime);
         ring.rotate(rotation, idp::config::seconds(longest), now)?;
     }
     let row = |key: &idp::keys::KeyInfo| {

@@ -1,4 +1,4 @@
-//! Every page, as axe-core sees it: light and dark, on a phone, a tablet and a desktop.
+//! The pages that people meet on an ordinary day, as axe-core sees them: light and dark, on a phone, a tablet and a desktop.
 
 use std::path::Path;
 
@@ -146,7 +146,7 @@ async fn running(place: &Place) -> Node {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn axe_finds_nothing_on_any_page() {
+async fn axe_finds_nothing_on_the_pages_of_a_persons_day() {
     let Some(axe) = axe() else { return };
     let place = Place::new();
     let node = running(&place).await;

@@ -62,12 +62,12 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     let access_token =
         access_token::issue(app, &Subject::Grant(&grant), &grant.scope, &audience, moment.now)?;
     let id_token = if scope::has(&grant.scope, "openid") {
-        Some(id_token::issue(app, &grant, nonce, &access_token, moment.now).await?)
+        Some(id_token::issue(app, &grant, nonce, &access_token.token, moment.now).await?)
     } else {
         None
     };
     let refresh_token = refresh_token.map(|token| token.expose_secret().to_owned());
-    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(app, access_token, grant.scope) })
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(access_token, grant.scope) })
 }
 
 /// S256, RFC 7636 §4.6.

@@ -19,5 +19,5 @@ pub fn grant(app: &App, parameters: &Parameters, client: &Client) -> Result<Toke
         authorize::audience(app, parameters, client).map_err(|(_, rule)| TokenError::InvalidTarget(rule))?;
     let access_token =
         access_token::issue(app, &Subject::Client(&client.id), &scope, &audience, app.clock.now())?;
-    Ok(TokenResponse::bearer(app, access_token, scope))
+    Ok(TokenResponse::bearer(access_token, scope))
 }

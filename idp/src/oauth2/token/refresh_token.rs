@@ -65,12 +65,12 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
 
     let access_token = access_token::issue(app, &Subject::Grant(&grant), &asked, &audience, moment.now)?;
     let id_token = if scope::has(&asked, "openid") {
-        Some(id_token::issue(app, &grant, None, &access_token, moment.now).await?)
+        Some(id_token::issue(app, &grant, None, &access_token.token, moment.now).await?)
     } else {
         None
     };
     let refresh_token = Some(successor.expose_secret().to_owned());
-    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(app, access_token, asked) })
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(access_token, asked) })
 }
 
 fn successor(app: &App, token: &str) -> SecretString {
