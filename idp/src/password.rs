@@ -3,25 +3,24 @@
 //! Hashing is slow on purpose. It happens on threads that do nothing else, and when too much of it is
 //! waiting, more is refused: token, JWKS and discovery requests never stand behind a password.
 
+mod hasher;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
     time::Duration,
 };
 
-use argon2::{
-    Algorithm, Argon2, Block, Params, Version,
-    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
-};
-use platform::secret;
+use argon2::{Params, password_hash::phc::PasswordHash};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, oneshot};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::config::Passwords as Config;
+use hasher::{Hasher, Unusable};
 
 const MIN_CHARACTERS: usize = 8;
 const MAX_CHARACTERS: usize = 128;
@@ -189,82 +188,21 @@ impl Pool {
 
 fn work(queue: &Mutex<Receiver<Job>>, mut hasher: Hasher) {
     yield_to_others();
-    let queue = || queue.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        // In a statement of its own, so that the lock is not held below.
-        let waiting = queue().try_recv();
+        // Whoever holds the lock for long waits in `recv`, below: then there is nothing to do.
+        let waiting = queue.try_lock().ok().and_then(|queue| queue.try_recv().ok());
         let job = match waiting {
-            Ok(job) => job,
-            Err(TryRecvError::Disconnected) => return,
-            Err(TryRecvError::Empty) => {
+            Some(job) => job,
+            None => {
                 hasher.rest();
-                let Ok(job) = queue().recv() else { return };
+                let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = job else { return };
                 job
             }
         };
         job(&mut hasher);
     }
 }
-
-/// argon2id with today's parameters, and the memory that one thread hashes in. The system gives memory out
-/// a page at a time, which costs a tenth of a hash: it is kept as long as there is more to do.
-struct Hasher {
-    params: Params,
-    memory: Vec<Block>,
-}
-
-impl Hasher {
-    fn new(params: Params) -> Self {
-        Self { params, memory: Vec::new() }
-    }
-
-    /// Gives the memory back.
-    fn rest(&mut self) {
-        self.memory = Vec::new();
-    }
-
-    fn derive(&mut self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<Output, Unusable> {
-        let length = argon2.params().output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
-        let mut output = [0; Output::MAX_LENGTH];
-        let output = output.get_mut(..length).ok_or(Unusable)?;
-        self.memory.resize(argon2.params().block_count(), Block::new());
-        argon2
-            .hash_password_into_with_memory(password, salt, output, &mut self.memory)
-            .map_err(|_| Unusable)?;
-        Output::new(output).map_err(|_| Unusable)
-    }
-
-    /// A PHC string with a salt of its own.
-    fn hash(&mut self, password: &[u8]) -> Result<String, Unusable> {
-        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-        let argon2 = Argon2::new(algorithm, version, self.params.clone());
-        let salt = Salt::new(&secret::random::<16>()).map_err(|_| Unusable)?;
-        let output = self.derive(&argon2, password, &salt)?;
-        let hash = PasswordHash {
-            algorithm: algorithm.ident(),
-            version: Some(version.into()),
-            params: ParamsString::try_from(&self.params).map_err(|_| Unusable)?,
-            salt: Some(salt),
-            hash: Some(output),
-        };
-        Ok(hash.to_string())
-    }
-
-    /// Whether `password` makes the stored hash; compared in constant time, as `Output` does.
-    fn matches(&mut self, password: &[u8], stored: &PasswordHash) -> Result<bool, Unusable> {
-        let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else { return Err(Unusable) };
-        let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(|_| Unusable)?;
-        let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
-        let params = Params::try_from(stored).map_err(|_| Unusable)?;
-        let argon2 = Argon2::new(algorithm, version.map_err(|_| Unusable)?, params);
-        Ok(self.derive(&argon2, password, salt)? == *expected)
-    }
-}
-
-/// argon2 does not take the parameters, or the stored hash is not one of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("argon2 cannot work with this")]
-struct Unusable;
 
 /// On a busy core, requests that need no password go first. On Linux a thread has a priority of its own.
 fn yield_to_others() {

@@ -7,7 +7,10 @@ use openidconnect::{EndUserEmail, EndUserName, LocalizedClaim, StandardClaims, S
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::store::{Words, users::User};
+use crate::{
+    oauth2::scope,
+    store::{Words, users::User},
+};
 
 /// What a log-in with a password is called in `acr`, and in `acr_values_supported`.
 pub const ACR_PASSWORD: &str = "urn:latchkey:acr:password";
@@ -48,6 +51,18 @@ impl Requested {
             sub: wanted("sub").and_then(|sub| sub.values().into_iter().next()),
             essential_acr: essential_acr.filter(|values| !values.is_empty()),
         })
+    }
+
+    /// Without the claims that belong to scopes outside of `scope`: what a client may not ask for by a scope,
+    /// it may not ask for one by one either.
+    #[must_use]
+    pub fn within(mut self, scope: &str) -> Self {
+        let allowed = |word: &String| {
+            let claim = word.split_once(':').map(|(_, claim)| claim);
+            ABOUT_PEOPLE.iter().any(|(have, by)| Some(*have) == claim && scope::has(scope, by))
+        };
+        self.words.0.retain(allowed);
+        self
     }
 
     /// The scopes that would ask for as much: what consent is asked in.

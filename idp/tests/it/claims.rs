@@ -84,6 +84,19 @@ on_each_database! {
         }
     }
 
+    /// `scope` in a client's registration is all that it may ask for, by whatever way.
+    async fn a_client_gets_no_claims_that_it_may_not_ask_for_by_scope(db) {
+        let idp = TestIdp::with(db, |config| {
+            config.clients[0].scope = Some("openid profile".to_owned());
+        }).await;
+        let alice = idp.signed_up("alice").await;
+        let wanted = json!({"userinfo": {"email": null, "name": null}, "id_token": {"email": {"essential": true}}});
+        let tokens = alice.tokens_with("web", "openid", &wanted).await;
+        assert!(claims(&tokens["id_token"]).get("email").is_none());
+        let (_, person) = idp.userinfo(&tokens["access_token"]).await;
+        assert_eq!((&person["name"], person.get("email")), (&json!("alice"), None), "{person}");
+    }
+
     async fn malformed_claims_are_refused(db) {
         let idp = TestIdp::new(db).await;
         let alice = idp.signed_up("alice").await;

@@ -2,9 +2,10 @@
 //!
 //! A commit waits for the disk. Transactions that wait for the writer while another commits therefore
 //! share one commit: each runs in a savepoint of an outer transaction, and whoever gets the writer back
-//! first commits for all. The savepoint of a member that has ended stays until the next one begins or the
-//! commit ends them all: each statement is a trip to SQLite's thread, and this saves one. [`Tx::commit`] returns only after that commit, so what was acknowledged is
-//! durable; one transaction's failure undoes its savepoint and nothing else.
+//! first commits for all. [`Tx::commit`] returns only after that commit, so what was acknowledged is
+//! durable; one transaction's failure undoes its savepoint and nothing else. The savepoint of a member that
+//! has ended stays until the next one begins or the commit ends it: each statement is a trip to SQLite's
+//! thread, and this saves one.
 
 mod readers;
 

@@ -102,7 +102,8 @@ impl Request {
         let audience =
             audience(app, &parameters, &target.client).map_err(|(error, rule)| refuse(error, rule))?;
         let claims = claims::Requested::parse(parameters.get("claims"))
-            .map_err(|rule| refuse("invalid_request", rule))?;
+            .map_err(|rule| refuse("invalid_request", rule))?
+            .within(&target.client.scope);
         if claims.essential_acr.as_ref().is_some_and(|values| !values.iter().any(|acr| acr == ACR_PASSWORD)) {
             // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
             return Err(refuse(
