@@ -4,10 +4,12 @@
 //! activation time has come signs; every key in the directory is published. All of it is a pure function
 //! of the listing and the clock, so any number of nodes with the same directory agree.
 
+mod algorithm;
 mod jws;
 mod ring;
 mod signing_key;
 
+pub use algorithm::Algorithm;
 pub use jws::{InvalidToken, Kind};
 pub use ring::{KeyInfo, KeyRing, OpenError, PUBLISHED_FOR, Rotation, Snapshot, master_secret};
 pub use signing_key::SigningKey;

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod http;
+pub mod jws;
 pub mod pages;
 pub mod place;
 pub mod secret;

@@ -10,8 +10,12 @@ use platform::{
 
 use crate::{
     config::ClientConfig,
+    keys::Algorithm,
     oauth2::{client_assertion, redirect_uri, scope},
-    store::{self, ClientId, Words, clients, clients::Client},
+    store::{
+        self, ClientId, Words, clients,
+        clients::{Client, Profile},
+    },
 };
 
 const SECRET: &str = "lks_";
@@ -104,8 +108,8 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     {
         wrong.push(format!("audience holds {audience:?}, which is not an absolute URI"));
     }
-    if client.require_pkce == Some(false) && method == "none" {
-        wrong.push("a public client cannot do without PKCE".to_owned());
+    if client.require_pkce == Some(false) && (method == "none" || profile(client) != Profile::Oidc) {
+        wrong.push("only a confidential client of the profile oidc can do without PKCE".to_owned());
     }
     wrong
 }
@@ -118,6 +122,11 @@ fn method(client: &ClientConfig) -> &str {
         false => "none",
     };
     client.token_endpoint_auth_method.as_deref().unwrap_or(default)
+}
+
+fn profile(client: &ClientConfig) -> Profile {
+    let default = if method(client) == "none" { Profile::Oauth21 } else { Profile::Oidc };
+    client.profile.unwrap_or(default)
 }
 
 fn has_keys(client: &ClientConfig) -> bool {
@@ -161,20 +170,30 @@ fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
     }
     let secret = secret(config)?;
     let method = method(config).to_owned();
+    let profile = profile(config);
+    let fapi2 = profile == Profile::Fapi2;
+    let algorithm = if fapi2 { Algorithm::PS256 } else { Algorithm::RS256 };
     let scope = scope::parse(config.scope.as_deref().unwrap_or(DEFAULT_SCOPE));
     Ok(Client {
         id: ClientId(config.client_id.clone()),
         name: if config.name.is_empty() { config.client_id.clone() } else { config.name.clone() },
         jwks: jwks(config)?,
+        jwks_uri: config.jwks_uri.clone(),
+        profile,
         secret_hash: secret.map(|secret| SecretHash::of(secret.expose_secret())),
         redirect_uris: Words(config.redirect_uris.clone()),
         post_logout_redirect_uris: Words(config.post_logout_redirect_uris.clone()),
+        backchannel_logout_uri: config.backchannel_logout_uri.clone(),
+        backchannel_logout_session_required: config.backchannel_logout_session_required,
         grant_types: grant_types(config),
         scope: scope.map(|scope| scope::to_text(&scope)).unwrap_or_default(),
         audience: config.audience.clone(),
+        id_token_signed_response_alg: config.id_token_signed_response_alg.unwrap_or(algorithm),
         first_party: config.first_party,
-        require_pkce: config.require_pkce.unwrap_or(method == "none"),
-        require_pushed_authorization_requests: config.require_pushed_authorization_requests,
+        require_pkce: config.require_pkce.unwrap_or(profile != Profile::Oidc),
+        require_pushed_authorization_requests: config.require_pushed_authorization_requests || fapi2,
+        require_signed_request_object: config.require_signed_request_object,
+        dpop_bound_access_tokens: config.dpop_bound_access_tokens || fapi2,
         token_endpoint_auth_method: method,
         declared,
     })

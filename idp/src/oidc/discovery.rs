@@ -13,13 +13,14 @@ use openidconnect::{
         CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
     },
 };
+use platform::jws;
 use serde::{Deserialize, Serialize};
 
 use super::{
     claims::{ABOUT_PEOPLE, ACR_PASSWORD},
     document::Document,
 };
-use crate::{App, Config, oauth2::client_assertion};
+use crate::{App, Config};
 
 /// Metadata that openidconnect has no name for, or no values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
     let issuer = &config.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    let assertions = texts(&client_assertion::ALGORITHMS.map(|(name, _)| name));
+    let assertions = texts(&jws::ALGORITHMS.map(|(name, _)| name));
     let more = More {
         end_session_endpoint: at("/logout"),
         revocation_endpoint: at("/revoke"),

@@ -3,7 +3,46 @@
 use chrono::{DateTime, Utc};
 use platform::{on_conn, secret::SecretHash};
 
+use serde::Deserialize;
+
 use super::{ClientId, Conn, Error, Tx, Words};
+use crate::keys::Algorithm;
+
+/// Which set of rules a client is held to; they contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// OpenID Connect Core, with what it leaves to the client.
+    Oidc,
+    /// OAuth 2.1.
+    Oauth21,
+    /// FAPI 2.0 Security Profile.
+    Fapi2,
+}
+
+impl Profile {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Oauth21 => "oauth21",
+            Self::Fapi2 => "fapi2",
+        }
+    }
+}
+
+/// What a column holds that this version did not write.
+#[derive(Debug, thiserror::Error)]
+#[error("the clients' column {0} holds a value that is not known")]
+pub struct UnknownValue(&'static str);
+
+impl TryFrom<String> for Profile {
+    type Error = UnknownValue;
+    fn try_from(text: String) -> Result<Self, UnknownValue> {
+        let all = [Self::Oidc, Self::Oauth21, Self::Fapi2];
+        all.into_iter().find(|profile| profile.as_str() == text).ok_or(UnknownValue("profile"))
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct Client {
@@ -13,23 +52,36 @@ pub struct Client {
     pub secret_hash: Option<SecretHash>,
     /// A JWK Set, of those that authenticate with a key.
     pub jwks: Option<String>,
+    /// Where its JWK Set is.
+    pub jwks_uri: Option<String>,
     /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none`.
     pub token_endpoint_auth_method: String,
+    #[sqlx(try_from = "String")]
+    pub profile: Profile,
     #[sqlx(try_from = "String")]
     pub redirect_uris: Words,
     #[sqlx(try_from = "String")]
     pub post_logout_redirect_uris: Words,
+    /// Where it is told that a session has ended.
+    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_session_required: bool,
     #[sqlx(try_from = "String")]
     pub grant_types: Words,
     /// All that it may ask for, space-separated.
     pub scope: String,
     /// Of its access tokens when it names no `resource`; may be empty.
     pub audience: String,
+    #[sqlx(try_from = "String")]
+    pub id_token_signed_response_alg: Algorithm,
     /// Nobody is asked for consent.
     pub first_party: bool,
     pub require_pkce: bool,
     /// RFC 9126 §6.
     pub require_pushed_authorization_requests: bool,
+    /// RFC 9101 §10.5.
+    pub require_signed_request_object: bool,
+    /// RFC 9449 §5.2.
+    pub dpop_bound_access_tokens: bool,
     /// Comes from the configuration file.
     pub declared: bool,
 }
@@ -46,9 +98,11 @@ impl Client {
 pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, name, secret_hash, jwks, token_endpoint_auth_method, redirect_uris,
-                    post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
-                    require_pushed_authorization_requests, declared
+            "SELECT id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile, redirect_uris,
+                    post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
+                    grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
+                    require_pushed_authorization_requests, require_signed_request_object,
+                    dpop_bound_access_tokens, declared
              FROM clients WHERE id = $1 AND disabled_at IS NULL",
         )
         .bind(id)
@@ -61,9 +115,11 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
 pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, name, secret_hash, jwks, token_endpoint_auth_method, redirect_uris,
-                    post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
-                    require_pushed_authorization_requests, declared
+            "SELECT id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile, redirect_uris,
+                    post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
+                    grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
+                    require_pushed_authorization_requests, require_signed_request_object,
+                    dpop_bound_access_tokens, declared
              FROM clients WHERE disabled_at IS NULL ORDER BY id",
         )
         .fetch_all(conn)
@@ -76,18 +132,28 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
 pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO clients (id, name, secret_hash, jwks, token_endpoint_auth_method, redirect_uris,
-                 post_logout_redirect_uris, grant_types, scope, audience, first_party, require_pkce,
-                 require_pushed_authorization_requests, declared, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            "INSERT INTO clients (id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile,
+                 redirect_uris, post_logout_redirect_uris, backchannel_logout_uri,
+                 backchannel_logout_session_required, grant_types, scope, audience,
+                 id_token_signed_response_alg, first_party, require_pkce,
+                 require_pushed_authorization_requests, require_signed_request_object,
+                 dpop_bound_access_tokens, declared, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+                 $21, $22)
              ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, secret_hash = excluded.secret_hash, jwks = excluded.jwks,
+                 jwks_uri = excluded.jwks_uri,
                  token_endpoint_auth_method = excluded.token_endpoint_auth_method,
-                 redirect_uris = excluded.redirect_uris,
+                 profile = excluded.profile, redirect_uris = excluded.redirect_uris,
                  post_logout_redirect_uris = excluded.post_logout_redirect_uris,
+                 backchannel_logout_uri = excluded.backchannel_logout_uri,
+                 backchannel_logout_session_required = excluded.backchannel_logout_session_required,
                  grant_types = excluded.grant_types, scope = excluded.scope, audience = excluded.audience,
+                 id_token_signed_response_alg = excluded.id_token_signed_response_alg,
                  first_party = excluded.first_party, require_pkce = excluded.require_pkce,
                  require_pushed_authorization_requests = excluded.require_pushed_authorization_requests,
+                 require_signed_request_object = excluded.require_signed_request_object,
+                 dpop_bound_access_tokens = excluded.dpop_bound_access_tokens,
                  declared = excluded.declared, disabled_at = NULL
              WHERE excluded.declared",
         )
@@ -95,15 +161,22 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
         .bind(&client.name)
         .bind(&client.secret_hash)
         .bind(&client.jwks)
+        .bind(&client.jwks_uri)
         .bind(&client.token_endpoint_auth_method)
+        .bind(client.profile.as_str())
         .bind(client.redirect_uris.to_string())
         .bind(client.post_logout_redirect_uris.to_string())
+        .bind(&client.backchannel_logout_uri)
+        .bind(client.backchannel_logout_session_required)
         .bind(client.grant_types.to_string())
         .bind(&client.scope)
         .bind(&client.audience)
+        .bind(client.id_token_signed_response_alg.as_str())
         .bind(client.first_party)
         .bind(client.require_pkce)
         .bind(client.require_pushed_authorization_requests)
+        .bind(client.require_signed_request_object)
+        .bind(client.dpop_bound_access_tokens)
         .bind(client.declared)
         .bind(now)
         .execute(conn)
