@@ -37,3 +37,14 @@ impl TryFrom<String> for Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(UnknownAlgorithm)
     }
 }
+
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::RS256 => Self::RS256,
+            Algorithm::PS256 => Self::PS256,
+            Algorithm::ES256 => Self::ES256,
+            Algorithm::EdDSA => Self::EdDSA,
+        }
+    }
+}

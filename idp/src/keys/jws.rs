@@ -1,10 +1,10 @@
 //! JWTs signed by the ring, and JWTs that claim to be.
 
 use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Header, Validation, decode, decode_header, encode};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::ring::Snapshot;
+use super::{Algorithm, ring::Snapshot};
 
 /// What a token is for, said in its `typ` header so that none is taken for another (RFC 8725 §3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,18 @@ impl Kind {
 pub struct InvalidToken(pub &'static str);
 
 impl Snapshot {
-    /// Signs `claims` with the active key.
-    pub fn sign<T: Serialize>(&self, kind: Kind, claims: &T) -> Result<String, InvalidToken> {
-        let mut header = Header::new(Algorithm::RS256);
+    /// Signs `claims` with the key that is active for `algorithm`.
+    pub fn sign<T: Serialize>(
+        &self,
+        algorithm: Algorithm,
+        kind: Kind,
+        claims: &T,
+    ) -> Result<String, InvalidToken> {
+        let key = self.active(algorithm)?;
+        let mut header = Header::new(algorithm.into());
         header.typ = (kind == Kind::AccessToken).then(|| "at+jwt".to_owned());
-        header.kid = Some(self.active.kid.clone());
-        encode(&header, claims, &self.active.encoding).map_err(|_| InvalidToken("it could not be signed"))
+        header.kid = Some(key.kid.clone());
+        encode(&header, claims, &key.encoding).map_err(|_| InvalidToken("it could not be signed"))
     }
 
     /// Reads a token of ours: checks signature, `typ` and `iss`; `exp` too when `now` is given (an `id_token_hint` may be old).
@@ -54,7 +60,7 @@ impl Snapshot {
         }
         let kid = header.kid.as_deref().ok_or(InvalidToken("it names no key"))?;
         let key = self.find(kid).ok_or(InvalidToken("its key is not in the ring"))?;
-        let mut validation = Validation::new(Algorithm::RS256);
+        let mut validation = Validation::new(key.algorithm.into());
         validation.set_issuer(&[issuer]);
         validation.set_required_spec_claims(&["iss", "exp"]);
         validation.validate_exp = false; // by our clock, below

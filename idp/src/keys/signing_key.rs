@@ -1,35 +1,47 @@
-//! One RSA key: made and read by `rsa`, parsed once, used through aws-lc-rs (constant time).
+//! One key: RSA keys are made and read by `rsa`, all are parsed once and used through aws-lc-rs (constant time).
 
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
-use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
+use ::rsa::{
+    RsaPrivateKey,
+    pkcs1::EncodeRsaPrivateKey,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding, SecretDocument},
+};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+        RsaEncoding,
+    },
+};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey,
+    DecodingKey, EncodingKey,
     crypto::{CryptoProvider, JwtSigner, aws_lc},
     jwk::{Jwk, PublicKeyUse, ThumbprintHash},
     signature::{Error as SignatureError, Signer},
 };
-use rsa::{
-    RsaPrivateKey,
-    pkcs1::EncodeRsaPrivateKey,
-    pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding},
-};
 use zeroize::Zeroizing;
 
+use super::Algorithm;
+
 const BITS: usize = 2048;
+/// RFC 7468 §10.
+const LABEL: &str = "PRIVATE KEY";
 
 /// A key that can sign. Its `Debug` shows the kid only.
 #[derive(Clone)]
 pub struct SigningKey {
     pub kid: String,
+    pub algorithm: Algorithm,
     /// The public half, as published.
     pub jwk: Jwk,
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
-    pair: Arc<KeyPair>,
+    pair: Arc<Pair>,
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -40,49 +52,112 @@ impl std::fmt::Debug for SigningKey {
 
 /// Why a PEM file is not a key; says nothing of its content.
 #[derive(Debug, thiserror::Error)]
-#[error("is not an RSA key of 2048 to 4096 bits in PKCS#8 PEM")]
+#[error("is not a key for this algorithm in PKCS#8 PEM")]
 pub struct NotAKey;
 
 impl SigningKey {
-    /// Makes a key; returns it as PKCS#8 PEM. Takes a tenth of a second of CPU.
-    pub fn generate() -> Result<Zeroizing<String>, NotAKey> {
-        let key = RsaPrivateKey::new(&mut rand08::rngs::OsRng, BITS).map_err(|_| NotAKey)?;
-        key.to_pkcs8_pem(LineEnding::LF).map_err(|_| NotAKey)
+    /// Makes a key; returns it as PKCS#8 PEM. An RSA key takes a tenth of a second of CPU.
+    pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, NotAKey> {
+        let random = SystemRandom::new();
+        let der = match algorithm {
+            Algorithm::RS256 | Algorithm::PS256 => {
+                let key = RsaPrivateKey::new(&mut rand08::rngs::OsRng, BITS).map_err(|_| NotAKey)?;
+                key.to_pkcs8_der().map_err(|_| NotAKey)?
+            }
+            Algorithm::ES256 => {
+                let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+                secret_document(document.map_err(|_| NotAKey)?.as_ref())?
+            }
+            Algorithm::EdDSA => {
+                // Version 1, without the public half: the form that jsonwebtoken can take apart.
+                let document = Ed25519KeyPair::generate_pkcs8v1(&random);
+                secret_document(document.map_err(|_| NotAKey)?.as_ref())?
+            }
+        };
+        der.to_pem(LABEL, LineEnding::LF).map_err(|_| NotAKey)
     }
 
-    pub fn from_pem(pem: &str) -> Result<Self, NotAKey> {
-        let key = RsaPrivateKey::from_pkcs8_pem(pem).map_err(|_| NotAKey)?;
-        let der = key.to_pkcs1_der().map_err(|_| NotAKey)?;
-        let pair = Arc::new(KeyPair::from_der(der.as_bytes()).map_err(|_| NotAKey)?);
-        let encoding = EncodingKey::from_rsa_der(der.as_bytes());
-        parsed()
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(der.as_bytes().to_vec(), pair.clone());
-        let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::RS256).map_err(|_| NotAKey)?;
+    pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, NotAKey> {
+        let (label, document) = SecretDocument::from_pem(pem).map_err(|_| NotAKey)?;
+        if label != LABEL {
+            return Err(NotAKey);
+        }
+        let pkcs8 = document.as_bytes();
+        let (encoding, key) = match algorithm {
+            Algorithm::RS256 => rsa(pkcs8, &RSA_PKCS1_SHA256)?,
+            Algorithm::PS256 => rsa(pkcs8, &RSA_PSS_SHA256)?,
+            Algorithm::ES256 => {
+                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8);
+                (EncodingKey::from_ec_der(pkcs8), Key::Ec(pair.map_err(|_| NotAKey)?))
+            }
+            Algorithm::EdDSA => {
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8);
+                (EncodingKey::from_ed_der(pkcs8), Key::Ed(pair.map_err(|_| NotAKey)?))
+            }
+        };
+        let pair = Arc::new(Pair { algorithm, key });
+        let known = parsed();
+        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(encoding.as_bytes().to_vec(), pair.clone());
+        drop(known);
+        let mut jwk = Jwk::from_encoding_key(&encoding, algorithm.into()).map_err(|_| NotAKey)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| NotAKey)?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| NotAKey)?;
-        Ok(Self { kid, jwk, encoding, decoding, pair })
+        Ok(Self { kid, algorithm, jwk, encoding, decoding, pair })
     }
 
-    /// RS256 over `message`.
+    /// By this key's algorithm.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        rs256(&self.pair, message)
+        self.pair.try_sign(message)
     }
 }
 
-fn rs256(pair: &KeyPair, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
-    let mut signature = vec![0; pair.public_modulus_len()];
-    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
-        .map_err(|_| SignatureError::new())?;
-    Ok(signature)
+fn secret_document(der: &[u8]) -> Result<SecretDocument, NotAKey> {
+    SecretDocument::try_from(der).map_err(|_| NotAKey)
 }
 
-/// Key pairs by their PKCS#1 DER, which is all that jsonwebtoken hands to a signer.
-fn parsed() -> &'static RwLock<HashMap<Vec<u8>, Arc<KeyPair>>> {
-    static PARSED: OnceLock<RwLock<HashMap<Vec<u8>, Arc<KeyPair>>>> = OnceLock::new();
+fn rsa(pkcs8: &[u8], encoding: &'static dyn RsaEncoding) -> Result<(EncodingKey, Key), NotAKey> {
+    let key = RsaPrivateKey::from_pkcs8_der(pkcs8).map_err(|_| NotAKey)?;
+    let der = key.to_pkcs1_der().map_err(|_| NotAKey)?;
+    let pair = rsa::KeyPair::from_der(der.as_bytes()).map_err(|_| NotAKey)?;
+    Ok((EncodingKey::from_rsa_der(der.as_bytes()), Key::Rsa(pair, encoding)))
+}
+
+/// What signs.
+struct Pair {
+    algorithm: Algorithm,
+    key: Key,
+}
+
+enum Key {
+    Rsa(rsa::KeyPair, &'static dyn RsaEncoding),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+impl Signer<Vec<u8>> for Pair {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        let random = SystemRandom::new();
+        match &self.key {
+            Key::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, message, &mut signature).map_err(|_| SignatureError::new())?;
+                Ok(signature)
+            }
+            Key::Ec(pair) => {
+                let signature = pair.sign(&random, message).map_err(|_| SignatureError::new())?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Key::Ed(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+        }
+    }
+}
+
+/// Pairs by the DER that is all that jsonwebtoken hands to a signer.
+fn parsed() -> &'static RwLock<HashMap<Vec<u8>, Arc<Pair>>> {
+    static PARSED: OnceLock<RwLock<HashMap<Vec<u8>, Arc<Pair>>>> = OnceLock::new();
     PARSED.get_or_init(|| {
         install_provider();
         RwLock::default()
@@ -97,7 +172,7 @@ fn install_provider() {
         signer_factory: |algorithm, key| {
             let pairs = parsed().read().unwrap_or_else(PoisonError::into_inner);
             match pairs.get(key.as_bytes()) {
-                Some(pair) if *algorithm == Algorithm::RS256 => Ok(Box::new(Rs256(pair.clone()))),
+                Some(pair) if *algorithm == pair.algorithm.into() => Ok(Box::new(Parsed(pair.clone()))),
                 _ => (aws_lc::DEFAULT_PROVIDER.signer_factory)(algorithm, key),
             }
         },
@@ -108,16 +183,16 @@ fn install_provider() {
     let _ = provider.install_default();
 }
 
-struct Rs256(Arc<KeyPair>);
+struct Parsed(Arc<Pair>);
 
-impl Signer<Vec<u8>> for Rs256 {
+impl Signer<Vec<u8>> for Parsed {
     fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        rs256(&self.0, message)
+        self.0.try_sign(message)
     }
 }
 
-impl JwtSigner for Rs256 {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::RS256
+impl JwtSigner for Parsed {
+    fn algorithm(&self) -> jsonwebtoken::Algorithm {
+        self.0.algorithm.into()
     }
 }

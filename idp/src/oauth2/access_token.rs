@@ -15,6 +15,7 @@ use crate::{
     keys::{InvalidToken, Kind},
     store::{
         self, ClientId, Conn, GrantId, SessionId,
+        clients::Client,
         grants::{self, Grant},
         revoked_access_tokens,
     },
@@ -65,12 +66,15 @@ impl Audience {
     }
 }
 
-/// Whom a token is about.
+/// What an access token is issued for.
 #[derive(Debug)]
-pub enum Subject<'a> {
-    Grant(&'a Grant),
-    /// A client that acts as itself.
-    Client(&'a ClientId),
+pub struct Terms<'a> {
+    pub client: &'a Client,
+    /// The person's authorization; `None` for a client that acts as itself.
+    pub grant: Option<&'a Grant>,
+    pub scope: &'a str,
+    /// Space-separated; without one the token is for our own userinfo.
+    pub audience: &'a str,
 }
 
 /// A signed access token. Its `Debug` does not show it.
@@ -86,14 +90,9 @@ impl std::fmt::Debug for Issued {
     }
 }
 
-/// Signs an access token. `audience` is space-separated; without one the token is for our own userinfo.
-pub fn issue(
-    app: &App,
-    subject: &Subject<'_>,
-    scope: &str,
-    audience: &str,
-    now: DateTime<Utc>,
-) -> Result<Issued, InvalidToken> {
+/// Signs an access token.
+pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued, InvalidToken> {
+    let Terms { client, grant, scope, audience } = *terms;
     let expires_in = app.config.access_token_lifetime(audience);
     let mut audiences: Vec<String> = audience.split_ascii_whitespace().map(str::to_owned).collect();
     let aud = match audiences.len() {
@@ -101,15 +100,11 @@ pub fn issue(
         1 => Audience::One(audiences.swap_remove(0)),
         _ => Audience::Several(audiences),
     };
-    let (sub, client_id, grant) = match subject {
-        Subject::Grant(grant) => (grant.user_id.to_string(), &grant.client_id, Some(grant)),
-        Subject::Client(client_id) => (client_id.0.clone(), *client_id, None),
-    };
     let claims = Claims {
         iss: app.config.issuer.clone(),
-        sub,
+        sub: grant.map_or_else(|| client.id.0.clone(), |grant| grant.user_id.to_string()),
         aud,
-        client_id: client_id.clone(),
+        client_id: client.id.clone(),
         scope: scope.to_owned(),
         jti: jti(grant.map(|grant| grant.id)),
         iat: now.timestamp(),
@@ -117,7 +112,7 @@ pub fn issue(
         auth_time: grant.map(|grant| grant.auth_time.timestamp()),
         sid: grant.map(|grant| grant.session_id),
     };
-    let token = app.keys.snapshot().sign(Kind::AccessToken, &claims)?;
+    let token = app.keys.snapshot().sign(client.access_token_alg(), Kind::AccessToken, &claims)?;
     Ok(Issued { token, expires_in })
 }
 

@@ -9,8 +9,8 @@ use openidconnect::{
     ProviderMetadata, ResponseTypes, Scope, TokenUrl, UserInfoUrl,
     core::{
         CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
-        CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm,
-        CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+        CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType,
+        CoreSubjectIdentifierType,
     },
 };
 use platform::jws;
@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     claims::{ABOUT_PEOPLE, ACR_PASSWORD},
     document::Document,
+    id_token,
 };
-use crate::{App, Config};
+use crate::{App, Config, keys::Algorithm};
 
 /// Metadata that openidconnect has no name for, or no values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,7 +120,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         JsonWebKeySetUrl::new(at("/jwks"))?,
         vec![ResponseTypes::new(vec![CoreResponseType::Code])],
         vec![CoreSubjectIdentifierType::Public],
-        vec![CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256],
+        Algorithm::ALL.map(id_token::named).to_vec(),
         more,
     )
     .set_token_endpoint(Some(TokenUrl::new(at("/token"))?))

@@ -5,16 +5,19 @@ use openidconnect::{
     AccessToken, AdditionalClaims, Audience, AuthenticationContextClass, AuthenticationMethodReference,
     IdToken, IdTokenClaims, IssuerUrl, JsonWebKeyId, Nonce, PrivateSigningKey, SigningError, StandardClaims,
     SubjectIdentifier,
-    core::{CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm},
+    core::{
+        CoreGenderClaim, CoreJsonCurveType, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+        CoreJwsSigningAlgorithm,
+    },
 };
 use serde::{Deserialize, Serialize};
 
 use super::claims::{self, ACR_PASSWORD};
 use crate::{
     App, config,
-    keys::{InvalidToken, Kind, SigningKey},
+    keys::{Algorithm, InvalidToken, Kind, SigningKey},
     oauth2::{access_token, error::TokenError},
-    store::{SessionId, UserId, grants::Grant, users},
+    store::{SessionId, UserId, clients::Client, grants::Grant, users},
 };
 
 /// OpenID Connect Back-Channel Logout 1.0 §2.1.
@@ -30,6 +33,7 @@ type Token = IdToken<More, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, C
 /// Signs the ID token that goes with `access_token` (`at_hash`).
 pub async fn issue(
     app: &App,
+    client: &Client,
     grant: &Grant,
     nonce: Option<String>,
     access_token: &str,
@@ -57,10 +61,11 @@ pub async fn issue(
     .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
     .set_nonce(nonce.map(Nonce::new));
     let keys = app.keys.snapshot();
-    let signer = Signer(&keys.active);
-    let algorithm = CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256;
+    let algorithm = client.id_token_signed_response_alg;
+    let signer = Signer(keys.active(algorithm)?);
     let access_token = AccessToken::new(access_token.to_owned());
-    let token = Token::new(claims, &signer, algorithm, Some(&access_token), None).map_err(|_| UNSIGNED)?;
+    let token =
+        Token::new(claims, &signer, named(algorithm), Some(&access_token), None).map_err(|_| UNSIGNED)?;
     Ok(token.to_string())
 }
 
@@ -71,15 +76,31 @@ impl PrivateSigningKey for Signer<'_> {
     type VerificationKey = CoreJsonWebKey;
 
     fn sign(&self, algorithm: &CoreJwsSigningAlgorithm, message: &[u8]) -> Result<Vec<u8>, SigningError> {
-        if *algorithm != CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256 {
+        if *algorithm != named(self.0.algorithm) {
             return Err(SigningError::UnsupportedAlg(format!("{algorithm:?}")));
         }
         self.0.sign(message).map_err(|_| SigningError::CryptoError)
     }
 
-    /// openidconnect reads no more of it than the `kid`.
+    /// openidconnect reads no more of it than the `kid`, and of what kind it is (`at_hash`).
     fn as_verification_key(&self) -> CoreJsonWebKey {
-        CoreJsonWebKey::new_rsa(Vec::new(), Vec::new(), Some(JsonWebKeyId::new(self.0.kid.clone())))
+        let kid = Some(JsonWebKeyId::new(self.0.kid.clone()));
+        match self.0.algorithm {
+            Algorithm::RS256 | Algorithm::PS256 => CoreJsonWebKey::new_rsa(Vec::new(), Vec::new(), kid),
+            Algorithm::ES256 => CoreJsonWebKey::new_ec(Vec::new(), Vec::new(), CoreJsonCurveType::P256, kid),
+            Algorithm::EdDSA => CoreJsonWebKey::new_okp(Vec::new(), CoreJsonCurveType::Ed25519, kid),
+        }
+    }
+}
+
+/// As openidconnect calls it.
+#[must_use]
+pub fn named(algorithm: Algorithm) -> CoreJwsSigningAlgorithm {
+    match algorithm {
+        Algorithm::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        Algorithm::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        Algorithm::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        Algorithm::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
     }
 }
 

@@ -92,6 +92,15 @@ impl Client {
     pub fn is_public(&self) -> bool {
         self.token_endpoint_auth_method == "none"
     }
+
+    /// What APIs have to check is the same for all, except where the profile rules it out (FAPI 2.0 §5.4.1).
+    #[must_use]
+    pub fn access_token_alg(&self) -> Algorithm {
+        match self.profile {
+            Profile::Fapi2 => self.id_token_signed_response_alg,
+            Profile::Oidc | Profile::Oauth21 => Algorithm::RS256,
+        }
+    }
 }
 
 /// A client that is not disabled.

@@ -35,7 +35,7 @@ on_each_database! {
         assert_eq!(metadata["response_modes_supported"], json!(["query", "form_post"]));
         assert_eq!(metadata["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials"]));
         assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
-        assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256"]));
+        assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256", "PS256", "ES256", "EdDSA"]));
         assert_eq!(metadata["authorization_response_iss_parameter_supported"], json!(true));
         // Its default is true: not saying so would be a claim.
         assert_eq!(metadata["request_uri_parameter_supported"], json!(false));
@@ -59,8 +59,13 @@ on_each_database! {
         let (_, jwks) = answer(idp.http.get(idp.at("/jwks"))).await;
         for key in jwks["keys"].as_array().unwrap() {
             let names: Vec<&str> = key.as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!(names, ["alg", "e", "kid", "kty", "n", "use"]);
-            assert_eq!((&key["alg"], &key["kty"], &key["use"]), (&json!("RS256"), &json!("RSA"), &json!("sig")));
+            let (kty, expected): (_, &[&str]) = match key["alg"].as_str().unwrap() {
+                "RS256" | "PS256" => ("RSA", &["alg", "e", "kid", "kty", "n", "use"]),
+                "ES256" => ("EC", &["alg", "crv", "kid", "kty", "use", "x", "y"]),
+                "EdDSA" => ("OKP", &["alg", "crv", "kid", "kty", "use", "x"]),
+                other => panic!("{other}"),
+            };
+            assert_eq!((names.as_slice(), &key["kty"], &key["use"]), (expected, &json!(kty), &json!("sig")));
         }
         for kind in ["access_token", "id_token"] {
             let kid = &jwt_header(&tokens[kind])["kid"];
@@ -77,11 +82,11 @@ on_each_database! {
         for _ in 0..150 {
             let (_, jwks): (_, Value) = answer(idp.http.get(idp.at("/jwks"))).await;
             keys = jwks["keys"].as_array().unwrap().len();
-            if keys == 2 {
+            if keys == 8 {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        assert_eq!(keys, 2);
+        assert_eq!(keys, 8, "two of each algorithm");
     }
 }

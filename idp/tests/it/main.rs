@@ -8,8 +8,10 @@
 )]
 
 mod fixture;
+mod signer;
 
 mod access_tokens;
+mod algorithms;
 mod assertions;
 mod authorize;
 mod claims;

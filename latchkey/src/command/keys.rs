@@ -16,10 +16,11 @@ pub(crate) fn run(action: KeysAction, config: &idp::Config) -> Result<(), Failur
         ring.rotate(rotation, idp::config::seconds(longest), now)?;
     }
     let row = |key: &idp::keys::KeyInfo| {
-        [key.kid.clone(), key.activates_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(), key.state.to_owned()]
+        let signs_from = key.activates_at.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        [key.kid.clone(), key.algorithm.as_str().to_owned(), signs_from, key.state.to_owned()]
     };
-    let rows: Vec<[String; 3]> = ring.list().iter().map(row).collect();
-    table(["KEY", "SIGNS FROM", "NOW IT"], &rows)?;
+    let rows: Vec<[String; 4]> = ring.list().iter().map(row).collect();
+    table(["KEY", "ALGORITHM", "SIGNS FROM", "NOW IT"], &rows)?;
     if matches!(action, KeysAction::Rotate { .. }) {
         say("\nRunning servers notice within 30 seconds.")?;
     }

@@ -8,7 +8,7 @@ use super::{TokenResponse, may_refresh, narrow_audience, new_refresh_token, stor
 use crate::{
     App,
     oauth2::{
-        access_token::{self, Subject},
+        access_token::{self, Terms},
         error::TokenError,
         machine,
         parameters::Parameters,
@@ -59,10 +59,10 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     }
     tx.commit().await?;
 
-    let access_token =
-        access_token::issue(app, &Subject::Grant(&grant), &grant.scope, &audience, moment.now)?;
+    let terms = Terms { client, grant: Some(&grant), scope: &grant.scope, audience: &audience };
+    let access_token = access_token::issue(app, &terms, moment.now)?;
     let id_token = if scope::has(&grant.scope, "openid") {
-        Some(id_token::issue(app, &grant, nonce, &access_token.token, moment.now).await?)
+        Some(id_token::issue(app, client, &grant, nonce, &access_token.token, moment.now).await?)
     } else {
         None
     };

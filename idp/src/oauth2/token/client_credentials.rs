@@ -4,7 +4,7 @@ use super::TokenResponse;
 use crate::{
     App,
     oauth2::{
-        access_token::{self, Subject},
+        access_token::{self, Terms},
         authorize,
         error::TokenError,
         machine,
@@ -17,7 +17,7 @@ pub fn grant(app: &App, parameters: &Parameters, client: &Client) -> Result<Toke
     let scope = machine::client_credentials(parameters, client)?;
     let audience =
         authorize::audience(app, parameters, client).map_err(|(_, rule)| TokenError::InvalidTarget(rule))?;
-    let access_token =
-        access_token::issue(app, &Subject::Client(&client.id), &scope, &audience, app.clock.now())?;
+    let terms = Terms { client, grant: None, scope: &scope, audience: &audience };
+    let access_token = access_token::issue(app, &terms, app.clock.now())?;
     Ok(TokenResponse::bearer(access_token, scope))
 }

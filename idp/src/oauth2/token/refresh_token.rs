@@ -11,7 +11,7 @@ use super::{REFRESH_TOKEN, TokenResponse, narrow_audience, store_refresh_token};
 use crate::{
     App, config,
     oauth2::{
-        access_token::{self, Subject},
+        access_token::{self, Terms},
         error::TokenError,
         machine,
         parameters::Parameters,
@@ -63,9 +63,10 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     }
     tx.commit().await?;
 
-    let access_token = access_token::issue(app, &Subject::Grant(&grant), &asked, &audience, moment.now)?;
+    let terms = Terms { client, grant: Some(&grant), scope: &asked, audience: &audience };
+    let access_token = access_token::issue(app, &terms, moment.now)?;
     let id_token = if scope::has(&asked, "openid") {
-        Some(id_token::issue(app, &grant, None, &access_token.token, moment.now).await?)
+        Some(id_token::issue(app, client, &grant, None, &access_token.token, moment.now).await?)
     } else {
         None
     };
