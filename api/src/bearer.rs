@@ -8,11 +8,13 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, header, request::Parts};
 use oxide_auth::{
     code_grant::resource::{self, Input, Output, Resource},
     primitives::{grant::Grant, scope::Scope},
 };
+
+use platform::dpop;
 
 use crate::{App, error::BearerError};
 
@@ -29,19 +31,23 @@ pub(crate) struct Caller {
 }
 
 /// Checks the request's token and that it grants `scope`.
-pub(crate) async fn authorize(
-    app: &App,
-    headers: &HeaderMap,
-    scope: &'static str,
-) -> Result<Caller, BearerError> {
-    let token = credentials(headers)?;
+pub(crate) async fn authorize(app: &App, parts: &Parts, scope: &'static str) -> Result<Caller, BearerError> {
+    let (scheme, token) = credentials(&parts.headers)?;
     let verified = verify(app, token).await?;
+    check_possession(app, parts, scheme, token, &verified).await?;
     let grant = protect(token, scope, &verified)?;
     Ok(Caller { subject: grant.owner_id })
 }
 
-/// RFC 6750 §2.1, the only place that a token is taken from.
-fn credentials(headers: &HeaderMap) -> Result<&str, BearerError> {
+/// How an access token was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+/// RFC 6750 §2.1 and RFC 9449 §7.1, the only place that a token is taken from.
+fn credentials(headers: &HeaderMap) -> Result<(Scheme, &str), BearerError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(BearerError::NoCredentials)?;
     if values.next().is_some() {
@@ -49,16 +55,54 @@ fn credentials(headers: &HeaderMap) -> Result<&str, BearerError> {
     }
     let value = value.to_str().map_err(|_| BearerError::Malformed("not ASCII"))?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(BearerError::NoCredentials);
-    }
+    let scheme = match scheme {
+        bearer if bearer.eq_ignore_ascii_case("Bearer") => Scheme::Bearer,
+        dpop if dpop.eq_ignore_ascii_case("DPoP") => Scheme::Dpop,
+        _ => return Err(BearerError::NoCredentials),
+    };
     let token = token.trim_start_matches(' ');
     let b64token = token.trim_end_matches('=');
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     if b64token.is_empty() || !b64token.bytes().all(allowed) {
         return Err(BearerError::Malformed("not a b64token"));
     }
-    Ok(token)
+    Ok((scheme, token))
+}
+
+/// RFC 9449 §7.1: a token that is bound to a key is worth nothing without proof of the key, and none is taken
+/// for bound that is not.
+async fn check_possession(
+    app: &App,
+    parts: &Parts,
+    scheme: Scheme,
+    token: &str,
+    verified: &Verified,
+) -> Result<(), BearerError> {
+    let jkt = match (scheme, &verified.jkt) {
+        (Scheme::Bearer, None) => return Ok(()),
+        (Scheme::Bearer, Some(_)) => {
+            return Err(BearerError::InvalidToken("cnf: bound to a key, but sent as Bearer"));
+        }
+        (Scheme::Dpop, None) => {
+            return Err(BearerError::InvalidToken("cnf: sent as DPoP, but not bound to a key"));
+        }
+        (Scheme::Dpop, Some(jkt)) => jkt,
+    };
+    let request = dpop::Request {
+        method: parts.method.as_str(),
+        url: &format!("{}{}", app.config.public_url, parts.uri.path()),
+        access_token: Some(token),
+        now: app.clock.now(),
+    };
+    let proof = dpop::read(&parts.headers, request).map_err(BearerError::InvalidDpopProof)?;
+    let proof = proof.ok_or(BearerError::InvalidDpopProof("there is no proof"))?;
+    if proof.jkt != *jkt {
+        return Err(BearerError::InvalidToken("cnf: the proof is of another key"));
+    }
+    let mut tx = app.db.write().await?;
+    let first = proof.remember(&mut tx).await?;
+    tx.commit().await?;
+    if first { Ok(()) } else { Err(BearerError::InvalidDpopProof("it was used before")) }
 }
 
 /// Checks the token with the issuer's keys; an unknown key makes them be fetched anew, within limits.

@@ -43,7 +43,7 @@ impl Default for Config {
             database_url: "sqlite:data/api.db".into(),
             allowed_origins: vec!["http://localhost:3000".into()],
             trusted_proxies: Vec::new(),
-            algorithms: vec!["RS256".into()],
+            algorithms: ["RS256", "PS256", "ES256", "EdDSA"].map(String::from).into(),
             token_types: vec!["at+jwt".into()],
         }
     }

@@ -1,7 +1,7 @@
 //! Cross-Origin Resource Sharing: the configured origins, and no others.
 
 use axum::http::{HeaderValue, Method, header};
-use platform::http::X_REQUEST_ID;
+use platform::{dpop::DPOP, http::X_REQUEST_ID};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{config::Config, tasks::create::IDEMPOTENCY_KEY};
@@ -20,6 +20,7 @@ pub(crate) fn layer(config: &Config) -> CorsLayer {
             header::CONTENT_TYPE,
             header::IF_MATCH,
             header::IF_NONE_MATCH,
+            DPOP.clone(),
             IDEMPOTENCY_KEY.clone(),
         ])
         .expose_headers([

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use platform::{db, http};
+use platform::{db, dpop, http};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,18 +45,18 @@ pub(crate) struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    header: Option<Box<(HeaderName, HeaderValue)>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     #[must_use]
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), header: None }
+        Self { status, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
     }
 
     #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some(Box::new((name, value)));
+        self.headers.push((name, value));
         self
     }
 
@@ -99,7 +99,7 @@ impl From<db::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, detail, errors, header } = self;
+        let Self { status, detail, errors, headers } = self;
         if status.is_client_error() {
             let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
             tracing::info!(status = status.as_u16(), ?fields, "refused: {detail}");
@@ -115,7 +115,9 @@ impl IntoResponse for Problem {
         let media_type = HeaderValue::from_static("application/problem+json");
         let mut response = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.headers_mut().extend(header.map(|header| *header));
+        for (name, value) in headers {
+            response.headers_mut().append(name, value);
+        }
         response
     }
 }
@@ -139,7 +141,7 @@ pub(crate) async fn as_problem(response: Response) -> Response {
 }
 
 /// RFC 6750 §3.1. The client learns the code; which rule refused goes to the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum BearerError {
     /// No credentials of this scheme: the challenge names no error.
     NoCredentials,
@@ -149,14 +151,25 @@ pub(crate) enum BearerError {
     InvalidToken(&'static str),
     /// `insufficient_scope`, and the scope that is needed.
     InsufficientScope(&'static str),
+    /// `invalid_dpop_proof`, RFC 9449 §7.1
+    InvalidDpopProof(&'static str),
+    /// Whether a proof was used before cannot be told.
+    Internal(db::Error),
     /// The issuer's keys could not be fetched: nobody can tell whether the token is good.
     NoKeys,
 }
 
+impl From<db::Error> for BearerError {
+    fn from(error: db::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
 impl BearerError {
-    /// The answer; `challenge` is the part of `WWW-Authenticate` that is always the same.
+    /// The answer; `challenge` is the part of the Bearer challenge that is always the same.
     #[must_use]
     pub(crate) fn into_problem(self, challenge: &str) -> Problem {
+        let about_proof = matches!(self, Self::InvalidDpopProof(_));
         let (status, detail, attributes) = match self {
             Self::NoCredentials => (StatusCode::UNAUTHORIZED, "An access token is needed.", String::new()),
             Self::Malformed(rule) => {
@@ -174,6 +187,16 @@ impl BearerError {
                 let attributes = format!(r#", error="insufficient_scope", scope="{scope}""#);
                 (StatusCode::FORBIDDEN, "The access token does not allow this.", attributes)
             }
+            Self::InvalidDpopProof(rule) => {
+                tracing::info!(rule, "refused a DPoP proof");
+                let attributes = r#", error="invalid_dpop_proof""#.to_owned();
+                (
+                    StatusCode::UNAUTHORIZED,
+                    "There is no good proof of the key that the token is bound to.",
+                    attributes,
+                )
+            }
+            Self::Internal(error) => return error.into(),
             Self::NoKeys => {
                 tracing::warn!("an access token cannot be checked: the issuer's keys were never fetched");
                 return Problem::new(
@@ -183,10 +206,11 @@ impl BearerError {
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
         };
-        let problem = Problem::new(status, detail);
-        match HeaderValue::try_from(format!("{challenge}{attributes}")) {
-            Ok(value) => problem.with_header(header::WWW_AUTHENTICATE, value),
-            Err(_) => problem,
-        }
+        let bearer = (!about_proof).then(|| format!("{challenge}{attributes}"));
+        let dpop = format!("DPoP algs=\"{}\"{attributes}", dpop::algorithms().join(" "));
+        let challenges = bearer.into_iter().chain([dpop]).filter_map(|text| HeaderValue::try_from(text).ok());
+        challenges.fold(Problem::new(status, detail), |problem, challenge| {
+            problem.with_header(header::WWW_AUTHENTICATE, challenge)
+        })
     }
 }

@@ -73,8 +73,8 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     shutdown.every(SWEEP_PERIOD, move || {
         let app = sweeper.clone();
         async move {
-            if let Err(error) = store::idempotency_keys::sweep(&app.db, app.clock.now()).await {
-                tracing::error!(%error, "expired idempotency keys could not be removed");
+            if let Err(error) = store::sweep(&app.db, app.clock.now()).await {
+                tracing::error!(%error, "what has expired could not be removed");
             }
         }
     });

@@ -1,7 +1,7 @@
 //! Protected Resource Metadata, RFC 9728.
 
 use axum::{Json, extract::State};
-use platform::config::origin;
+use platform::{config::origin, dpop};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +25,9 @@ pub(crate) struct ProtectedResourceMetadata {
     scopes_supported: [&'static str; 2],
     #[schema(example = json!(["header"]))]
     bearer_methods_supported: [&'static str; 1],
+    /// RFC 9449: tokens may be bound to a key.
+    #[schema(example = json!(["ES256", "EdDSA"]))]
+    dpop_signing_alg_values_supported: [&'static str; 5],
     resource_name: &'static str,
     resource_documentation: String,
 }
@@ -43,6 +46,7 @@ pub(crate) async fn get(State(app): State<App>) -> Json<ProtectedResourceMetadat
         authorization_servers: [app.config.issuer.clone()],
         scopes_supported: [Read::SCOPE, Write::SCOPE],
         bearer_methods_supported: ["header"],
+        dpop_signing_alg_values_supported: dpop::algorithms(),
         resource_name: "Latchkey tasks",
         resource_documentation: format!("{resource}/docs"),
         resource,

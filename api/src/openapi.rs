@@ -15,7 +15,7 @@ use utoipa::{
 use crate::{config::Config, error::ProblemDetails, store::tasks::Task};
 
 const DESCRIPTION: &str = "Every request carries an access token of the issuer: \
-`Authorization: Bearer <token>`. Lists are named by their owner: `me`, or the token's `sub`. \
+`Authorization: Bearer <token>`, or `DPoP <token>` with a proof of the key that the token is bound to (RFC 9449). Lists are named by their owner: `me`, or the token's `sub`. \
 Refusals are problem details (RFC 9457).";
 
 #[derive(OpenApi)]

@@ -34,6 +34,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether anybody may make an account.
     pub sign_up: bool,
+    /// RFC 9449 §8: DPoP proofs have to hold a nonce of ours.
+    pub require_dpop_nonce: bool,
     pub tokens: Tokens,
     pub sessions: Sessions,
     pub passwords: Passwords,
@@ -54,6 +56,7 @@ impl Default for Config {
             look: Look::default(),
             trusted_proxies: Vec::new(),
             sign_up: true,
+            require_dpop_nonce: false,
             tokens: Tokens::default(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),

@@ -24,6 +24,7 @@ use axum::{
 use platform::{
     clock::Clock,
     db::{Db, OpenError},
+    dpop::{DPOP, DPOP_NONCE},
     http::Observed,
     pages::{self, Site},
     place::Place,
@@ -66,6 +67,8 @@ struct Secrets {
     refresh: [u8; 32],
     /// Authenticates the cookie of a browser that an account was used in.
     device: [u8; 32],
+    /// Authenticates the nonces of DPoP proofs.
+    dpop_nonce: [u8; 32],
 }
 
 impl Deref for App {
@@ -124,6 +127,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         secrets: Secrets {
             refresh: secret::derive(&master, "refresh token successor"),
             device: secret::derive(&master, "known device"),
+            dpop_nonce: secret::derive(&master, "DPoP nonce"),
         },
         metadata: oidc::discovery::document(&config)?,
         keys,
@@ -168,7 +172,8 @@ fn any_origin() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(cors::Any)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, DPOP.clone()])
+        .expose_headers([header::WWW_AUTHENTICATE, DPOP_NONCE.clone()])
         .vary([]) // the same for every origin
 }
 

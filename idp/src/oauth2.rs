@@ -4,6 +4,7 @@ pub mod access_token;
 pub mod authorize;
 pub mod client_assertion;
 pub mod client_auth;
+pub mod dpop;
 pub mod error;
 pub mod introspect;
 mod machine;

@@ -1,11 +1,13 @@
 //! What the three services stand on: database, clock, configuration loading, HTTP server and shutdown,
-//! logs, pages' safety (cookies, CSP, forms), secrets, test databases. Knows nothing of OAuth.
+//! logs, pages' safety (cookies, CSP, forms), secrets, test databases. Knows nothing of OAuth, but for
+//! the proof of possession that identity provider and APIs have to judge alike ([`dpop`]).
 
 pub mod address;
 pub mod assets;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod dpop;
 pub mod http;
 pub mod jws;
 pub mod pages;

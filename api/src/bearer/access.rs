@@ -40,7 +40,7 @@ impl<S: RequiredScope> FromRequestParts<App> for Access<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = super::authorize(app, &parts.headers, S::SCOPE)
+        let caller = super::authorize(app, parts, S::SCOPE)
             .await
             .map_err(|error| error.into_problem(&app.challenge))?;
         let path = RawPathParams::from_request_parts(parts, app)

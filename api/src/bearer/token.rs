@@ -78,6 +78,8 @@ impl Refusal {
 #[derive(Debug)]
 pub(super) struct Verified {
     pub(super) grant: Grant,
+    /// The thumbprint of the key that it is bound to (RFC 9449 §6.1).
+    pub(super) jkt: Option<String>,
     not_before: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
 }
@@ -138,7 +140,14 @@ pub(super) struct Claims {
     azp: Option<String>,
     scope: Option<OneOrMany>,
     scp: Option<OneOrMany>,
-    cnf: Option<IgnoredAny>,
+    cnf: Option<Confirmation>,
+}
+
+/// RFC 7800. Other ways of binding a token (a certificate) cannot be checked here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    jkt: String,
 }
 
 #[derive(Deserialize)]
@@ -189,10 +198,6 @@ impl Claims {
         if self.sub.is_empty() || self.sub.len() > MAX_SUBJECT || self.sub.contains(char::is_control) {
             return Err(Refusal::Rule("sub: empty, too long or not text"));
         }
-        if self.cnf.is_some() {
-            // RFC 7800: whoever presents it would have to prove that a key is theirs.
-            return Err(Refusal::Rule("cnf: sender-constrained tokens cannot be checked here"));
-        }
         if let Some(iat) = &self.iat {
             iat.time()?;
         }
@@ -211,6 +216,7 @@ impl Claims {
                 until: DateTime::<Utc>::MAX_UTC,
                 extensions: Extensions::new(),
             },
+            jkt: self.cnf.map(|cnf| cnf.jkt),
             not_before: self.nbf.map(|nbf| nbf.time()).transpose()?,
             expires_at: self.exp.time()?,
         })

@@ -1,10 +1,7 @@
 //! What was answered to a request with an `Idempotency-Key`, so that a retry gets the same answer.
 
 use chrono::{DateTime, Utc};
-use platform::db::{Conn, Db, Error, Tx, on_conn};
-
-/// How many rows one statement removes at most: it holds SQLite's writer.
-const SWEEP: i32 = 500;
+use platform::db::{Conn, Error, Tx, on_conn};
 
 /// A request that came with a key.
 #[derive(Clone, Copy, Debug)]
@@ -64,37 +61,10 @@ pub(crate) async fn find(
     })
 }
 
-/// Removes the keys that have expired, in batches: others write in between.
-pub(crate) async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
-    loop {
-        let mut tx = db.write().await?;
-        let removed = delete_expired(&mut tx, now).await?;
-        tx.commit().await?;
-        if removed == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// Deletes a batch; tells how many.
-async fn delete_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query(
-            "DELETE FROM idempotency_keys WHERE (user_id, idempotency_key) IN
-               (SELECT user_id, idempotency_key FROM idempotency_keys WHERE expires_at <= $1 LIMIT $2)",
-        )
-        .bind(now)
-        .bind(SWEEP)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use platform::{clock::Clock, on_each_database};
+    use platform::{clock::Clock, db::Db, on_each_database};
 
     use super::*;
 
@@ -110,7 +80,7 @@ mod tests {
             }
             tx.commit().await.unwrap();
 
-            sweep(&db, now).await.unwrap();
+            crate::store::sweep(&db, now).await.unwrap();
             let mut conn = db.read().await.unwrap();
             for (key, kept) in [("expired", false), ("alive", true)] {
                 assert_eq!(find(&mut conn, "alice", key).await.unwrap().is_some(), kept, "{key}");

@@ -109,6 +109,7 @@ on_each_database! {
             ("sub has NUL", api.with_claim("sub", "a\0b".into())),
             ("sub is very long", api.with_claim("sub", "a".repeat(256).into())),
             ("bound to a key", api.with_claim("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}))),
+            ("bound to a certificate", api.with_claim("cnf", json!({"x5t#S256": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}))),
             ("scope of another type", api.with_claim("scope", json!({"tasks:read": true}))),
             ("claims that are a list", issuer::sign(&TestApi::header(), &json!([api.claims()]), issuer::key(0))),
             ("truncated signature", good[..good.len() - 4].to_owned()),
@@ -146,7 +147,7 @@ on_each_database! {
         for value in &good {
             assert_eq!(api.with_authorization(&[value]).await.status(), 200, "{value}");
         }
-        let without = [vec![], vec!["Basic YTpi"], vec!["DPoP abc"], vec![token]];
+        let without = [vec![], vec!["Basic YTpi"], vec!["MAC abc"], vec![token]];
         for values in without {
             let response = api.with_authorization(&values).await;
             assert_eq!(header(&response, "www-authenticate"), api.challenge(), "{values:?}");

@@ -12,6 +12,7 @@
 mod bearer;
 mod browser;
 mod conditional;
+mod dpop;
 mod idempotency;
 mod issuer;
 mod keys;

@@ -37,6 +37,22 @@ pub struct Claims {
     pub auth_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// RFC 7800: whoever presents the token has to prove that this key is theirs (RFC 9449 §6.1).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Confirmation {
+    pub jkt: String,
+}
+
+impl Claims {
+    /// RFC 6749 §7.1 and RFC 9449 §5.
+    #[must_use]
+    pub fn token_type(&self) -> &'static str {
+        if self.cnf.is_some() { "DPoP" } else { "Bearer" }
+    }
 }
 
 /// One audience is a string, several are an array (RFC 7519 §4.1.3).
@@ -75,11 +91,14 @@ pub struct Terms<'a> {
     pub scope: &'a str,
     /// Space-separated; without one the token is for our own userinfo.
     pub audience: &'a str,
+    /// The thumbprint of the key that it is bound to.
+    pub jkt: Option<&'a str>,
 }
 
 /// A signed access token. Its `Debug` does not show it.
 pub struct Issued {
     pub token: String,
+    pub token_type: &'static str,
     /// Seconds.
     pub expires_in: u32,
 }
@@ -92,7 +111,7 @@ impl std::fmt::Debug for Issued {
 
 /// Signs an access token.
 pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued, InvalidToken> {
-    let Terms { client, grant, scope, audience } = *terms;
+    let Terms { client, grant, scope, audience, jkt } = *terms;
     let expires_in = app.config.access_token_lifetime(audience);
     let mut audiences: Vec<String> = audience.split_ascii_whitespace().map(str::to_owned).collect();
     let aud = match audiences.len() {
@@ -111,9 +130,10 @@ pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued,
         exp: (now + config::seconds(expires_in)).timestamp(),
         auth_time: grant.map(|grant| grant.auth_time.timestamp()),
         sid: grant.map(|grant| grant.session_id),
+        cnf: jkt.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
     };
     let token = app.keys.snapshot().sign(client.access_token_alg(), Kind::AccessToken, &claims)?;
-    Ok(Issued { token, expires_in })
+    Ok(Issued { token, token_type: claims.token_type(), expires_in })
 }
 
 fn jti(grant: Option<GrantId>) -> String {

@@ -266,6 +266,7 @@ async fn issue_code(
         redirect_uri: request.target.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),
         nonce: request.parameters.get("nonce").map(str::to_owned),
+        dpop_jkt: request.parameters.get("dpop_jkt").map(str::to_owned),
         expires_at: now + config::seconds(tokens.code_lifetime),
     };
     grants::insert(tx, &grant, now).await?;

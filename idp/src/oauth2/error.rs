@@ -6,10 +6,13 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use platform::db;
+use platform::{db, dpop};
 use serde_json::json;
 
-use super::authorize::Refusal;
+use super::{
+    authorize::Refusal,
+    dpop::{DpopError, Nonce},
+};
 use crate::{error::PageError, keys::InvalidToken, store};
 
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,12 @@ pub enum TokenError {
     /// RFC 8707 §2.
     #[error("invalid_target: {0}")]
     InvalidTarget(&'static str),
+    /// RFC 9449 §5.
+    #[error("invalid_dpop_proof: {0}")]
+    InvalidDpopProof(&'static str),
+    /// RFC 9449 §8.
+    #[error("use_dpop_nonce: the proof has none of ours, or an old one")]
+    UseDpopNonce(Nonce),
     /// What a browser would be sent back with (RFC 9126 §2.3): an error code of RFC 6749 §4.1.2.1, and the rule.
     #[error("{0}: {1}")]
     Authorization(&'static str, &'static str),
@@ -39,6 +48,16 @@ pub enum TokenError {
     /// oxide-auth was driven in a way that it does not allow.
     #[error("server_error: the state machine was misused")]
     Machine,
+}
+
+impl From<DpopError> for TokenError {
+    fn from(error: DpopError) -> Self {
+        match error {
+            DpopError::Invalid(rule) => Self::InvalidDpopProof(rule),
+            DpopError::UseNonce(nonce) => Self::UseDpopNonce(nonce),
+            DpopError::Internal(error) => Self::Internal(error),
+        }
+    }
 }
 
 impl From<Refusal> for TokenError {
@@ -62,6 +81,8 @@ impl IntoResponse for TokenError {
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::InvalidTarget(_) => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+            Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
             Self::Authorization(code, _) => (StatusCode::BAD_REQUEST, *code),
             Self::Internal(error) if db::is_busy(error) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
@@ -78,6 +99,9 @@ impl IntoResponse for TokenError {
         let mut response = (status, Json(json!({"error": code}))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Self::UseDpopNonce(nonce) = &self {
+            headers.extend(nonce.header());
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -97,7 +121,7 @@ pub async fn as_json(response: Response) -> Response {
     (StatusCode::PAYLOAD_TOO_LARGE, no_store, Json(json!({"error": "invalid_request"}))).into_response()
 }
 
-/// RFC 6750 §3.
+/// RFC 6750 §3 and RFC 9449 §7.1.
 #[derive(Debug, thiserror::Error)]
 pub enum BearerError {
     /// No credentials: the challenge alone, without an error code (§3.1).
@@ -109,6 +133,10 @@ pub enum BearerError {
     InvalidToken(&'static str),
     #[error("insufficient_scope: {0} is needed")]
     InsufficientScope(&'static str),
+    #[error("invalid_dpop_proof: {0}")]
+    InvalidDpopProof(&'static str),
+    #[error("use_dpop_nonce: the proof has none of ours, or an old one")]
+    UseDpopNonce(Nonce),
     #[error("server_error: {0}")]
     Internal(#[from] store::Error),
 }
@@ -119,18 +147,29 @@ impl From<InvalidToken> for BearerError {
     }
 }
 
+impl From<DpopError> for BearerError {
+    fn from(error: DpopError) -> Self {
+        match error {
+            DpopError::Invalid(rule) => Self::InvalidDpopProof(rule),
+            DpopError::UseNonce(nonce) => Self::UseDpopNonce(nonce),
+            DpopError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
 impl IntoResponse for BearerError {
     fn into_response(self) -> Response {
-        let realm = "Bearer realm=\"latchkey\"";
-        let (status, challenge) = match &self {
-            Self::Missing => (StatusCode::UNAUTHORIZED, realm.to_owned()),
-            Self::InvalidRequest(_) => {
-                (StatusCode::BAD_REQUEST, format!("{realm}, error=\"invalid_request\""))
-            }
-            Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, format!("{realm}, error=\"invalid_token\"")),
+        let (status, error) = match &self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, String::new()),
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "error=\"invalid_request\"".to_owned()),
+            Self::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "error=\"invalid_token\"".to_owned()),
             Self::InsufficientScope(scope) => {
-                (StatusCode::FORBIDDEN, format!("{realm}, error=\"insufficient_scope\", scope=\"{scope}\""))
+                (StatusCode::FORBIDDEN, format!("error=\"insufficient_scope\", scope=\"{scope}\""))
             }
+            Self::InvalidDpopProof(_) => {
+                (StatusCode::UNAUTHORIZED, "error=\"invalid_dpop_proof\"".to_owned())
+            }
+            Self::UseDpopNonce(_) => (StatusCode::UNAUTHORIZED, "error=\"use_dpop_nonce\"".to_owned()),
             Self::Internal(error) => {
                 tracing::error!(%error, "storage failed");
                 if db::is_busy(error) {
@@ -140,7 +179,21 @@ impl IntoResponse for BearerError {
             }
         };
         tracing::info!(rule = %self, "refused an access token");
-        ([(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, "no-store".to_owned())], status)
-            .into_response()
+        let separator = if error.is_empty() { "" } else { ", " };
+        let mut response = ([(header::CACHE_CONTROL, "no-store")], status).into_response();
+        let headers = response.headers_mut();
+        let about_proof = matches!(self, Self::InvalidDpopProof(_) | Self::UseDpopNonce(_));
+        let bearer = (!about_proof).then(|| format!("Bearer realm=\"latchkey\"{separator}{error}"));
+        let algs = dpop::algorithms().join(" ");
+        let dpop = format!("DPoP algs=\"{algs}\"{separator}{error}");
+        for challenge in bearer.into_iter().chain([dpop]) {
+            if let Ok(challenge) = HeaderValue::try_from(challenge) {
+                headers.append(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
+        if let Self::UseDpopNonce(nonce) = &self {
+            headers.extend(nonce.header());
+        }
+        response
     }
 }

@@ -11,7 +11,7 @@ use platform::secret::SecretHash;
 use serde::Serialize;
 
 use super::{
-    access_token::{self, Audience},
+    access_token::{self, Audience, Confirmation},
     client_auth::authenticate,
     error::{BearerError, TokenError},
     token,
@@ -45,6 +45,9 @@ struct Details {
     jti: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<SessionId>,
+    /// RFC 9449 §6.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
 }
 
 pub async fn post(
@@ -86,7 +89,7 @@ async fn access_token(
         return Ok(None);
     }
     Ok(Some(Details {
-        token_type: "Bearer",
+        token_type: claims.token_type(),
         iss: claims.iss,
         sub: claims.sub,
         client_id: claims.client_id,
@@ -96,6 +99,7 @@ async fn access_token(
         iat: Some(claims.iat),
         jti: Some(claims.jti),
         sid: claims.sid,
+        cnf: claims.cnf,
     }))
 }
 
@@ -122,6 +126,7 @@ async fn refresh_token(
         iat: None,
         jti: None,
         sid: Some(grant.session_id),
+        cnf: None,
     }))
 }
 

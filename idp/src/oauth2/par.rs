@@ -5,14 +5,15 @@ use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::AppendHeaders,
 };
 use chrono::TimeDelta;
 use platform::secret::{self, ExposeSecret, SecretHash};
 use serde::Serialize;
 
 use super::{
-    authorize::Request, client_auth::authenticate, error::TokenError, parameters::Parameters, token,
+    authorize::Request, client_auth::authenticate, dpop, error::TokenError, parameters::Parameters, token,
 };
 use crate::{
     App,
@@ -35,18 +36,29 @@ pub struct Pushed {
     expires_in: i64,
 }
 
-pub async fn post(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<Pushed>), TokenError> {
+type Answer = (
+    StatusCode,
+    [(HeaderName, &'static str); 1],
+    AppendHeaders<Option<(HeaderName, HeaderValue)>>,
+    Json<Pushed>,
+);
+
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Answer, TokenError> {
     let parameters = token::form(&headers, &body)?;
     let client = authenticate(&app, &headers, &parameters).await?;
     // §2.1.
     if parameters.get("request_uri").is_some() {
         return Err(TokenError::InvalidRequest("request_uri cannot be pushed"));
     }
-    let parameters = parameters.without(&CREDENTIALS).with("client_id", &client.id.0);
+    let mut parameters = parameters.without(&CREDENTIALS).with("client_id", &client.id.0);
+    // RFC 9449 §10.1: a proof says the same as dpop_jkt.
+    let jkt = dpop::proven(&app, &headers, "POST", "/par", None).await?;
+    if let Some(jkt) = &jkt {
+        if parameters.get("dpop_jkt").is_some_and(|named| named != jkt) {
+            return Err(TokenError::InvalidDpopProof("dpop_jkt names another key than the proof"));
+        }
+        parameters = parameters.with("dpop_jkt", jkt);
+    }
     let request = Request::read(&app, parameters).await?;
 
     let handle = secret::generate(HANDLE);
@@ -59,7 +71,8 @@ pub async fn post(
     tracing::info!(client.id = %client.id, "{} pushed an authorization request", client.id);
     let request_uri = format!("{REQUEST_URI}{}", handle.expose_secret());
     let pushed = Pushed { request_uri, expires_in: LIFETIME.num_seconds() };
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(pushed)))
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, no_store, AppendHeaders(dpop::next_nonce(&app, jkt.as_deref())), Json(pushed)))
 }
 
 /// The request that these parameters stand for, when they name one that was pushed. Whatever else the

@@ -8,17 +8,23 @@ use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, HeaderName, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::AppendHeaders,
 };
 use platform::secret::{self, ExposeSecret, SecretHash, SecretString};
 use serde::Serialize;
 
 use super::{
-    access_token::Issued, client_auth::authenticate, error::TokenError, parameters::Parameters, scope,
+    access_token::Issued, client_auth::authenticate, dpop, error::TokenError, parameters::Parameters, scope,
 };
 use crate::{
     App, config,
-    store::{Tx, clients::Client, grants::Grant, refresh_tokens},
+    store::{
+        Tx,
+        clients::Client,
+        grants::Grant,
+        refresh_tokens::{self, RefreshToken},
+    },
 };
 
 const REFRESH_TOKEN: &str = "lkr_";
@@ -45,10 +51,10 @@ impl std::fmt::Debug for TokenResponse {
 }
 
 impl TokenResponse {
-    fn bearer(issued: Issued, scope: String) -> Self {
+    fn of(issued: Issued, scope: String) -> Self {
         Self {
             access_token: issued.token,
-            token_type: "Bearer",
+            token_type: issued.token_type,
             expires_in: issued.expires_in,
             refresh_token: None,
             scope,
@@ -57,29 +63,34 @@ impl TokenResponse {
     }
 }
 
-type NoStore = [(HeaderName, &'static str); 1];
+type Answer =
+    ([(HeaderName, &'static str); 1], AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<TokenResponse>);
 
-pub async fn post(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<(NoStore, Json<TokenResponse>), TokenError> {
+pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Answer, TokenError> {
     let parameters = form(&headers, &body)?;
     let client = authenticate(&app, &headers, &parameters).await?;
+    let jkt = dpop::proven(&app, &headers, "POST", "/token", None).await?;
+    let jkt = jkt.as_deref();
+    if client.dpop_bound_access_tokens && jkt.is_none() {
+        return Err(TokenError::InvalidDpopProof(
+            "this client's tokens are bound to a key, and there is no proof of one",
+        ));
+    }
     let grant_type =
         parameters.get("grant_type").ok_or(TokenError::InvalidRequest("grant_type is missing"))?;
     let known = matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials");
     if known && !client.grant_types.has(grant_type) {
         return Err(TokenError::UnauthorizedClient("the client is not registered for this grant type"));
     }
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
     let response = match grant_type {
-        "authorization_code" => authorization_code::grant(&app, &parameters, &client).await?,
-        "refresh_token" => refresh_token::grant(&app, &parameters, &client).await?,
-        "client_credentials" => client_credentials::grant(&app, &parameters, &client)?,
+        "authorization_code" => authorization_code::grant(&app, &parameters, &client, jkt).await?,
+        "refresh_token" => refresh_token::grant(&app, &parameters, &client, jkt).await?,
+        "client_credentials" => client_credentials::grant(&app, &parameters, &client, jkt)?,
         _ => return Err(TokenError::UnsupportedGrantType),
     };
     tracing::info!(client.id = %client.id, grant_type, "issued a token to {}", client.id);
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)))
+    Ok((no_store, AppendHeaders(dpop::next_nonce(&app, jkt)), Json(response)))
 }
 
 /// The parameters of a request to this endpoint or one of its neighbours.
@@ -106,16 +117,25 @@ fn may_refresh(client: &Client, scope: &str) -> bool {
     client.grant_types.has("refresh_token") && (client.first_party || scope::has(scope, "offline_access"))
 }
 
-/// Stores a refresh token of the grant's family.
+/// Stores a refresh token of the grant's family. Of a public client nothing else proves whose it is: it is
+/// bound to the client's key, if there is one (RFC 9449 §5).
 async fn store_refresh_token(
     app: &App,
     tx: &mut Tx,
     token: &SecretString,
+    client: &Client,
     grant: &Grant,
+    jkt: Option<&str>,
 ) -> Result<(), TokenError> {
     let idle = app.clock.now() + config::seconds(app.config.tokens.refresh_token_idle);
     let hash = SecretHash::of(token.expose_secret());
-    refresh_tokens::insert(tx, &hash, grant.id, &grant.client_id, idle.min(grant.expires_at)).await?;
+    let row = RefreshToken {
+        grant_id: grant.id,
+        client_id: &client.id,
+        dpop_jkt: jkt.filter(|_| client.is_public()),
+        expires_at: idle.min(grant.expires_at),
+    };
+    refresh_tokens::insert(tx, &hash, &row).await?;
     Ok(())
 }
 

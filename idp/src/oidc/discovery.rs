@@ -13,7 +13,7 @@ use openidconnect::{
         CoreSubjectIdentifierType,
     },
 };
-use platform::jws;
+use platform::{dpop, jws};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -40,6 +40,8 @@ struct More {
     token_endpoint_auth_signing_alg_values_supported: Vec<String>,
     revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
     introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// RFC 9449 §5.1.
+    dpop_signing_alg_values_supported: Vec<String>,
     /// RFC 9207 §3.
     authorization_response_iss_parameter_supported: bool,
     /// Initiating User Registration 1.0 §4.
@@ -103,6 +105,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         token_endpoint_auth_signing_alg_values_supported: assertions.clone(),
         revocation_endpoint_auth_signing_alg_values_supported: assertions.clone(),
         introspection_endpoint_auth_signing_alg_values_supported: assertions,
+        dpop_signing_alg_values_supported: texts(&dpop::algorithms()),
         authorization_response_iss_parameter_supported: true,
         prompt_values_supported: texts(&["none", "login", "consent", "select_account", "create"]),
     };

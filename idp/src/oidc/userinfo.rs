@@ -11,23 +11,39 @@ use openidconnect::{EmptyAdditionalClaims, core::CoreUserInfoClaims};
 use super::claims::{self, ABOUT_PEOPLE};
 use crate::{
     App,
-    oauth2::{access_token, error::BearerError, parameters::Parameters, scope},
+    oauth2::{
+        access_token::{self, Claims},
+        dpop,
+        error::BearerError,
+        parameters::Parameters,
+        scope,
+    },
     store::users,
 };
 
 type Answer = ([(HeaderName, &'static str); 1], Json<CoreUserInfoClaims>);
 
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Answer, BearerError> {
-    userinfo(&app, &bearer(&headers, None)?).await
+    userinfo(&app, "GET", &headers, None).await
 }
 
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Answer, BearerError> {
-    userinfo(&app, &bearer(&headers, Parameters::from_form(&headers, &body))?).await
+    userinfo(&app, "POST", &headers, Parameters::from_form(&headers, &body)).await
 }
 
-async fn userinfo(app: &App, token: &str) -> Result<Answer, BearerError> {
+async fn userinfo(
+    app: &App,
+    method: &str,
+    headers: &HeaderMap,
+    form: Option<Parameters>,
+) -> Result<Answer, BearerError> {
+    let (scheme, token) = credentials(headers, form)?;
     let mut conn = app.db.read().await?;
-    let live = access_token::find_live(app, &mut conn, token).await?;
+    let live = access_token::find_live(app, &mut conn, &token).await?;
+    // Never two connections at once: everybody could wait for everybody else's second.
+    drop(conn);
+    check_possession(app, method, headers, scheme, &token, &live.claims).await?;
+    let mut conn = app.db.read().await?;
     let scopes = &live.claims.scope;
     let grant = live.grant.filter(|_| scope::has(scopes, "openid"));
     let grant = grant.ok_or(BearerError::InsufficientScope("openid"))?;
@@ -42,8 +58,44 @@ async fn userinfo(app: &App, token: &str) -> Result<Answer, BearerError> {
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(claims)))
 }
 
-/// The access token of a request: in the header (RFC 6750 §2.1) or in a posted form (§2.2), never in both.
-fn bearer(headers: &HeaderMap, form: Option<Parameters>) -> Result<String, BearerError> {
+/// How an access token was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+/// RFC 9449 §7.1: a token that is bound to a key is worth nothing without proof of the key, and none is
+/// taken for bound that is not.
+async fn check_possession(
+    app: &App,
+    method: &str,
+    headers: &HeaderMap,
+    scheme: Scheme,
+    token: &str,
+    claims: &Claims,
+) -> Result<(), BearerError> {
+    match (scheme, &claims.cnf) {
+        (Scheme::Bearer, None) => Ok(()),
+        (Scheme::Bearer, Some(_)) => {
+            Err(BearerError::InvalidToken("it is bound to a key, and was sent as Bearer"))
+        }
+        (Scheme::Dpop, None) => {
+            Err(BearerError::InvalidToken("it is not bound to a key, and was sent as DPoP"))
+        }
+        (Scheme::Dpop, Some(cnf)) => {
+            let jkt = dpop::proven(app, headers, method, "/userinfo", Some(token)).await?;
+            match jkt {
+                Some(jkt) if jkt == cnf.jkt => Ok(()),
+                Some(_) => Err(BearerError::InvalidToken("the proof is of another key")),
+                None => Err(BearerError::InvalidDpopProof("there is no proof")),
+            }
+        }
+    }
+}
+
+/// The access token of a request: in the header (RFC 6750 §2.1, RFC 9449 §7.1) or in a posted form (§2.2), never in both.
+fn credentials(headers: &HeaderMap, form: Option<Parameters>) -> Result<(Scheme, String), BearerError> {
     const TWICE: BearerError = BearerError::InvalidRequest("there is more than one access token");
     let form = form.unwrap_or_default();
     if form.is_duplicated("access_token") {
@@ -52,17 +104,19 @@ fn bearer(headers: &HeaderMap, form: Option<Parameters>) -> Result<String, Beare
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     match (sent.next(), sent.next(), form.get("access_token")) {
         (None, _, None) => Err(BearerError::Missing),
-        (None, _, Some(token)) => Ok(token.to_owned()),
+        (None, _, Some(token)) => Ok((Scheme::Bearer, token.to_owned())),
         (Some(header), None, None) => from_header(header),
         _ => Err(TWICE),
     }
 }
 
-fn from_header(header: &HeaderValue) -> Result<String, BearerError> {
+fn from_header(header: &HeaderValue) -> Result<(Scheme, String), BearerError> {
     let (scheme, token) =
         header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(BearerError::Missing)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(BearerError::Missing);
-    }
-    Ok(token.trim().to_owned())
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Scheme::Bearer,
+        "dpop" => Scheme::Dpop,
+        _ => return Err(BearerError::Missing),
+    };
+    Ok((scheme, token.trim().to_owned()))
 }

@@ -16,6 +16,8 @@ pub struct AuthorizationCode {
     /// S256; `None` when the request had none.
     pub code_challenge: Option<String>,
     pub nonce: Option<String>,
+    /// The key that may redeem it, if the request named one.
+    pub dpop_jkt: Option<String>,
     pub expires_at: DateTime<Utc>,
 }
 
@@ -38,6 +40,8 @@ pub struct Presented<'a> {
     pub redirect_uri: &'a str,
     /// Computed from the verifier; `None` when none was sent.
     pub code_challenge: Option<&'a str>,
+    /// The key whose possession was proved.
+    pub dpop_jkt: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +55,8 @@ pub enum Redemption {
 pub async fn insert(tx: &mut Tx, code: &SecretHash, row: &AuthorizationCode) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO authorization_codes (code_hash, grant_id, client_id, redirect_uri, code_challenge, nonce, dpop_jkt, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(code)
         .bind(row.grant_id)
@@ -60,6 +64,7 @@ pub async fn insert(tx: &mut Tx, code: &SecretHash, row: &AuthorizationCode) -> 
         .bind(&row.redirect_uri)
         .bind(&row.code_challenge)
         .bind(&row.nonce)
+        .bind(&row.dpop_jkt)
         .bind(row.expires_at)
         .execute(conn)
         .await
@@ -92,7 +97,8 @@ pub async fn redeem(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         sqlx::query(
             "UPDATE authorization_codes SET consumed_at = $5
              WHERE code_hash = $1 AND client_id = $2 AND redirect_uri = $3
-               AND COALESCE(code_challenge, '') = $4 AND expires_at > $5 AND consumed_at IS NULL
+               AND COALESCE(code_challenge, '') = $4 AND (dpop_jkt IS NULL OR dpop_jkt = $7)
+               AND expires_at > $5 AND consumed_at IS NULL
                AND EXISTS (
                    SELECT 1 FROM live_grants
                    WHERE live_grants.id = grant_id AND session_expires_at > $5 AND session_seen_at > $6)",
@@ -103,6 +109,7 @@ pub async fn redeem(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         .bind(presented.code_challenge.unwrap_or_default())
         .bind(moment.now)
         .bind(moment.seen_after)
+        .bind(presented.dpop_jkt)
         .execute(conn)
         .await
         .map(|done| done.rows_affected() == 1)

@@ -13,8 +13,19 @@ use super::{
 pub struct Presented<'a> {
     pub token: &'a SecretHash,
     pub client_id: &'a ClientId,
+    /// The key whose possession was proved.
+    pub dpop_jkt: Option<&'a str>,
     /// Tokens that were rotated before this may not come back.
     pub grace_from: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+pub struct RefreshToken<'a> {
+    pub grant_id: GrantId,
+    pub client_id: &'a ClientId,
+    /// The key that it is bound to.
+    pub dpop_jkt: Option<&'a str>,
+    pub expires_at: DateTime<Utc>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +37,18 @@ pub enum Rotation {
 }
 
 /// Stores a token. A successor that is there already stays as it is: a retry derives the same one.
-pub async fn insert(
-    tx: &mut Tx,
-    token: &SecretHash,
-    grant_id: GrantId,
-    client_id: &ClientId,
-    expires_at: DateTime<Utc>,
-) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, token: &SecretHash, row: &RefreshToken<'_>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO refresh_tokens (token_hash, grant_id, client_id, expires_at) VALUES ($1, $2, $3, $4)
+            "INSERT INTO refresh_tokens (token_hash, grant_id, client_id, dpop_jkt, expires_at)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (token_hash) DO NOTHING",
         )
         .bind(token)
-        .bind(grant_id)
-        .bind(client_id)
-        .bind(expires_at)
+        .bind(row.grant_id)
+        .bind(row.client_id)
+        .bind(row.dpop_jkt)
+        .bind(row.expires_at)
         .execute(conn)
         .await
         .map(drop)
@@ -80,7 +87,7 @@ pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         sqlx::query(
             "UPDATE refresh_tokens SET rotated_at = COALESCE(rotated_at, $3)
              WHERE token_hash = $1 AND client_id = $2 AND expires_at > $3
-               AND (rotated_at IS NULL OR rotated_at > $4)
+               AND (rotated_at IS NULL OR rotated_at > $4) AND (dpop_jkt IS NULL OR dpop_jkt = $6)
                AND EXISTS (
                    SELECT 1 FROM live_grants
                    WHERE live_grants.id = grant_id AND live_grants.expires_at > $3
@@ -91,6 +98,7 @@ pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         .bind(moment.now)
         .bind(presented.grace_from)
         .bind(moment.seen_after)
+        .bind(presented.dpop_jkt)
         .execute(conn)
         .await
         .map(|done| done.rows_affected() == 1)

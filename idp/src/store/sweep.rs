@@ -9,7 +9,7 @@ use super::Error;
 const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 8] = [
+const STATEMENTS: [&str; 9] = [
     "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at <= $1
@@ -24,6 +24,8 @@ const STATEMENTS: [&str; 8] = [
          SELECT handle_hash FROM pushed_authorization_requests WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM client_assertions WHERE (client_id, jti_hash) IN (
          SELECT client_id, jti_hash FROM client_assertions WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM dpop_proofs WHERE proof_hash IN (
+         SELECT proof_hash FROM dpop_proofs WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

@@ -18,6 +18,7 @@ mod claims;
 mod clients;
 mod code;
 mod discovery;
+mod dpop;
 mod gate;
 mod logout;
 mod pages;

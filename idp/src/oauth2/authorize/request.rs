@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use platform::dpop;
 
 use super::{
     super::{machine, parameters::Parameters, redirect_uri, scope},
@@ -98,6 +99,10 @@ impl Request {
         let prompt = Prompt::parse(parameters.get("prompt")).ok_or_else(|| {
             refuse("invalid_request", "prompt has an unknown value, or none beside another")
         })?;
+        // RFC 9449 §10.
+        if !parameters.get("dpop_jkt").is_none_or(dpop::is_thumbprint) {
+            return Err(refuse("invalid_request", "dpop_jkt is not the thumbprint of a key"));
+        }
         let max_age = max_age(&parameters).map_err(|rule| refuse("invalid_request", rule))?;
         let audience =
             audience(app, &parameters, &target.client).map_err(|(error, rule)| refuse(error, rule))?;

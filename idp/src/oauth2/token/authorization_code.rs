@@ -22,7 +22,12 @@ use crate::{
     },
 };
 
-pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Result<TokenResponse, TokenError> {
+pub async fn grant(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+    jkt: Option<&str>,
+) -> Result<TokenResponse, TokenError> {
     let moment = app.moment();
     let hash = SecretHash::of(parameters.get("code").unwrap_or_default());
     // Looked up by the transaction that spends it: one wait for the writer, not two connections.
@@ -36,6 +41,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
         client_id: &client.id,
         redirect_uri: parameters.get("redirect_uri").unwrap_or_default(),
         code_challenge: code_challenge.as_deref(),
+        dpop_jkt: jkt,
     };
     match authorization_codes::redeem(&mut tx, presented, moment).await? {
         Redemption::Granted => {}
@@ -48,18 +54,18 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
         }
         Redemption::Refused => {
             return Err(TokenError::InvalidGrant(
-                "the code has expired, or its user, client or session has ended",
+                "the code has expired, is another key's, or its user, client or session has ended",
             ));
         }
     }
     let audience = narrow_audience(parameters, &grant.audience)?;
     let refresh_token = may_refresh(client, &grant.scope).then(new_refresh_token);
     if let Some(token) = &refresh_token {
-        store_refresh_token(app, &mut tx, token, &grant).await?;
+        store_refresh_token(app, &mut tx, token, client, &grant, jkt).await?;
     }
     tx.commit().await?;
 
-    let terms = Terms { client, grant: Some(&grant), scope: &grant.scope, audience: &audience };
+    let terms = Terms { client, grant: Some(&grant), scope: &grant.scope, audience: &audience, jkt };
     let access_token = access_token::issue(app, &terms, moment.now)?;
     let id_token = if scope::has(&grant.scope, "openid") {
         Some(id_token::issue(app, client, &grant, nonce, &access_token.token, moment.now).await?)
@@ -67,7 +73,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
         None
     };
     let refresh_token = refresh_token.map(|token| token.expose_secret().to_owned());
-    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(access_token, grant.scope) })
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token, grant.scope) })
 }
 
 /// S256, RFC 7636 §4.6.

@@ -13,11 +13,16 @@ use crate::{
     store::clients::Client,
 };
 
-pub fn grant(app: &App, parameters: &Parameters, client: &Client) -> Result<TokenResponse, TokenError> {
+pub fn grant(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+    jkt: Option<&str>,
+) -> Result<TokenResponse, TokenError> {
     let scope = machine::client_credentials(parameters, client)?;
     let audience =
         authorize::audience(app, parameters, client).map_err(|(_, rule)| TokenError::InvalidTarget(rule))?;
-    let terms = Terms { client, grant: None, scope: &scope, audience: &audience };
+    let terms = Terms { client, grant: None, scope: &scope, audience: &audience, jkt };
     let access_token = access_token::issue(app, &terms, app.clock.now())?;
-    Ok(TokenResponse::bearer(access_token, scope))
+    Ok(TokenResponse::of(access_token, scope))
 }

@@ -26,7 +26,12 @@ use crate::{
     },
 };
 
-pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Result<TokenResponse, TokenError> {
+pub async fn grant(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+    jkt: Option<&str>,
+) -> Result<TokenResponse, TokenError> {
     let moment = app.moment();
     let token = parameters.get("refresh_token").unwrap_or_default();
     let hash = SecretHash::of(token);
@@ -37,6 +42,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
     let presented = Presented {
         token: &hash,
         client_id: &client.id,
+        dpop_jkt: jkt,
         grace_from: moment.now - config::seconds(app.config.tokens.refresh_token_grace),
     };
     match refresh_tokens::rotate(&mut tx, presented, moment).await? {
@@ -50,20 +56,20 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
         }
         Rotation::Refused => {
             return Err(TokenError::InvalidGrant(
-                "the refresh token has expired, or its user, client or session has ended",
+                "the refresh token has expired, is another key's, or its user, client or session has ended",
             ));
         }
     }
     let audience = narrow_audience(parameters, &grant.audience)?;
     let successor = successor(app, token);
-    store_refresh_token(app, &mut tx, &successor, &grant).await?;
+    store_refresh_token(app, &mut tx, &successor, client, &grant, jkt).await?;
     if !grant.offline {
         // Whoever works in a client is not idle.
         sessions::touch(&mut tx, grant.session_id, moment.now).await?;
     }
     tx.commit().await?;
 
-    let terms = Terms { client, grant: Some(&grant), scope: &asked, audience: &audience };
+    let terms = Terms { client, grant: Some(&grant), scope: &asked, audience: &audience, jkt };
     let access_token = access_token::issue(app, &terms, moment.now)?;
     let id_token = if scope::has(&asked, "openid") {
         Some(id_token::issue(app, client, &grant, None, &access_token.token, moment.now).await?)
@@ -71,7 +77,7 @@ pub async fn grant(app: &App, parameters: &Parameters, client: &Client) -> Resul
         None
     };
     let refresh_token = Some(successor.expose_secret().to_owned());
-    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::bearer(access_token, asked) })
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token, asked) })
 }
 
 fn successor(app: &App, token: &str) -> SecretString {
