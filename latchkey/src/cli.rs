@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use idp::{keys::Algorithm, store::clients::Profile};
 
 /// A self-hosted identity provider, with a task API and a task web UI that use it.
 ///
@@ -175,12 +176,32 @@ pub(crate) struct NewClient {
     /// Its public keys, a JWK Set: it signs who it is (private_key_jwt) and has no secret.
     #[arg(long, value_name = "FILE", conflicts_with = "public")]
     pub(crate) jwks_file: Option<std::path::PathBuf>,
+    /// Which rules it is held to: oidc, oauth21 or fapi2.
+    #[arg(long, value_parser = profile)]
+    pub(crate) profile: Option<Profile>,
+    /// What its ID tokens are signed with: RS256, PS256, ES256 or EdDSA.
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    pub(crate) id_token_signed_response_alg: Option<Algorithm>,
     /// It is yours: people are not asked for consent.
     #[arg(long)]
     pub(crate) first_party: bool,
+    /// It has to sign its authorization requests (RFC 9101).
+    #[arg(long)]
+    pub(crate) require_signed_request_object: bool,
+    /// Its access tokens are bound to a key (RFC 9449).
+    #[arg(long)]
+    pub(crate) dpop_bound_access_tokens: bool,
     /// It has to push its authorization requests (RFC 9126).
     #[arg(long)]
     pub(crate) require_pushed_authorization_requests: bool,
+}
+
+fn profile(text: &str) -> Result<Profile, String> {
+    Profile::try_from(text.to_owned()).map_err(|_| "must be oidc, oauth21 or fapi2".to_owned())
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    Algorithm::try_from(text.to_owned()).map_err(|_| "must be RS256, PS256, ES256 or EdDSA".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

@@ -47,6 +47,8 @@ pub struct Proof {
     /// RFC 7638 thumbprint of the key, base64url.
     pub jkt: String,
     pub nonce: Option<String>,
+    /// What it is signed with.
+    pub alg: String,
     jti: String,
     expires_at: DateTime<Utc>,
 }
@@ -112,7 +114,13 @@ fn judge(proof: &str, request: Request<'_>) -> Result<Proof, &'static str> {
     if ath.is_some() && claims.ath != ath {
         return Err("the proof is for another access token");
     }
-    Ok(Proof { jkt, nonce: claims.nonce, jti: claims.jti, expires_at: made_at + LIFETIME })
+    Ok(Proof {
+        jkt,
+        alg: jws.header.alg,
+        nonce: claims.nonce,
+        jti: claims.jti,
+        expires_at: made_at + LIFETIME,
+    })
 }
 
 /// §4.3: compared without query and fragment, after normalisation.

@@ -108,6 +108,17 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     {
         wrong.push(format!("audience holds {audience:?}, which is not an absolute URI"));
     }
+    if profile(client) == Profile::Fapi2 {
+        if method != "private_key_jwt" {
+            wrong.push("a client of the profile fapi2 authenticates with private_key_jwt".to_owned());
+        }
+        if client.id_token_signed_response_alg == Some(Algorithm::RS256) {
+            wrong.push("a client of the profile fapi2 cannot have RS256".to_owned());
+        }
+    }
+    if client.require_signed_request_object && !has_keys(client) {
+        wrong.push("require_signed_request_object needs jwks".to_owned());
+    }
     if client.require_pkce == Some(false) && (method == "none" || profile(client) != Profile::Oidc) {
         wrong.push("only a confidential client of the profile oidc can do without PKCE".to_owned());
     }

@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-pub use request::{Refusal, Request, audience};
+pub use request::{Refusal, Request, audience, open};
 pub use response::AuthorizeError;
 
 const CODE: &str = "lkc_";
@@ -87,8 +87,17 @@ async fn authorize(
 ) -> Result<Response, AuthorizeError> {
     let pushed = par::redeem(app, &parameters).await?;
     let was_pushed = pushed.is_some();
-    let request =
-        Request::read(app, pushed.unwrap_or(parameters)).await.map_err(|refusal| refusal.answer(app))?;
+    let parameters = match pushed {
+        Some(pushed) => pushed,
+        None => match request::open(app, &parameters).await? {
+            Ok(opened) => opened.unwrap_or(parameters),
+            // What a request object that is no good says about where to answer cannot be believed.
+            Err((error, rule)) => {
+                return Err(request::target(app, &parameters).await?.refuse(app, error, rule));
+            }
+        },
+    };
+    let request = Request::read(app, parameters).await.map_err(|refusal| refusal.answer(app))?;
     if request.target.client.require_pushed_authorization_requests && !was_pushed {
         return Err(request.target.refuse(app, "invalid_request", "this client has to push its requests"));
     }

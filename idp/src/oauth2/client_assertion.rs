@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::{access_token::Audience, error::TokenError};
 use crate::{
     App,
-    store::{ClientId, client_assertions, clients::Client},
+    store::{
+        ClientId, client_assertions,
+        clients::{Client, Profile},
+    },
 };
 
 /// RFC 7523 §2.2: the one `client_assertion_type`.
@@ -43,7 +46,11 @@ pub fn claimed(assertion: &str) -> Option<String> {
 pub async fn verify(app: &App, client: &Client, assertion: &str) -> Result<(), TokenError> {
     let refuse = TokenError::InvalidClient;
     let keys = registered_keys(client).map_err(refuse)?;
-    let claims = Jws::parse(assertion).and_then(|jws| jws.verify(&keys)).map_err(refuse)?;
+    let jws = Jws::parse(assertion).map_err(refuse)?;
+    if !client.accepts_alg(&jws.header.alg) {
+        return Err(refuse("its alg is not one of the client's profile"));
+    }
+    let claims = jws.verify(&keys).map_err(refuse)?;
     let now = app.clock.now();
     let expires_at = judge(&claims, client, &app.config.issuer, now).map_err(refuse)?;
     // §3: at most once. Last, so that nobody else can use one up.
@@ -71,8 +78,13 @@ fn judge(
         return Err("the assertion is another client's");
     }
     // For one server only, or another could use it here.
-    let here = [issuer.to_owned(), format!("{issuer}/token")];
-    if !here.iter().any(|audience| claims.aud.has(audience)) {
+    let here = match client.profile {
+        Profile::Oidc => claims.aud.has(issuer) || claims.aud.has(&format!("{issuer}/token")),
+        Profile::Oauth21 => claims.aud.has(issuer),
+        // FAPI 2.0 §5.3.2.1: one text, so that no other server finds itself in it too.
+        Profile::Fapi2 => matches!(&claims.aud, Audience::One(audience) if audience == issuer),
+    };
+    if !here {
         return Err("the assertion is meant for another server");
     }
     let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or("exp is no time")?;

@@ -6,7 +6,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use platform::dpop::{self, DPOP_NONCE, Request};
 
-use crate::{App, store};
+use crate::{
+    App,
+    store::{self, clients::Client},
+};
 
 /// How long a nonce is good.
 const NONCE_LIFETIME: TimeDelta = TimeDelta::minutes(5);
@@ -36,8 +39,10 @@ impl Nonce {
 }
 
 /// The thumbprint of the key that the sender of a request to `path` proves to hold; `None` without a proof.
+/// `client`: who has been found to be the sender, if that is known.
 pub async fn proven(
     app: &App,
+    client: Option<&Client>,
     headers: &HeaderMap,
     method: &str,
     path: &str,
@@ -47,6 +52,9 @@ pub async fn proven(
     let url = format!("{}{path}", app.config.issuer);
     let request = Request { method, url: &url, access_token, now };
     let Some(proof) = dpop::read(headers, request).map_err(DpopError::Invalid)? else { return Ok(None) };
+    if client.is_some_and(|client| !client.accepts_alg(&proof.alg)) {
+        return Err(DpopError::Invalid("its alg is not one of the client's profile"));
+    }
     let fresh = match &proof.nonce {
         Some(nonce) => is_fresh(app, nonce, now),
         None => !app.config.require_dpop_nonce,

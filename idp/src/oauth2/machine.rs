@@ -22,7 +22,7 @@ use url::Url;
 use super::{error::TokenError, parameters::Parameters, scope};
 use crate::store::{ClientId, clients::Client};
 
-pub use authorization::authorize;
+pub use authorization::{AuthorizationRefusal, authorize};
 pub use client_credentials::client_credentials;
 pub use code::redeem;
 pub use refresh::refresh;

@@ -13,7 +13,12 @@ use platform::secret::{self, ExposeSecret, SecretHash};
 use serde::Serialize;
 
 use super::{
-    authorize::Request, client_auth::authenticate, dpop, error::TokenError, parameters::Parameters, token,
+    authorize::{self, Refusal, Request},
+    client_auth::authenticate,
+    dpop,
+    error::TokenError,
+    parameters::Parameters,
+    token,
 };
 use crate::{
     App,
@@ -50,9 +55,12 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     if parameters.get("request_uri").is_some() {
         return Err(TokenError::InvalidRequest("request_uri cannot be pushed"));
     }
-    let mut parameters = parameters.without(&CREDENTIALS).with("client_id", &client.id.0);
+    let parameters = parameters.without(&CREDENTIALS).with("client_id", &client.id.0);
+    let opened = authorize::open(&app, &parameters).await.map_err(Refusal::from)?;
+    let opened = opened.map_err(|(error, rule)| TokenError::Authorization(error, rule))?;
+    let mut parameters = opened.unwrap_or(parameters);
     // RFC 9449 §10.1: a proof says the same as dpop_jkt.
-    let jkt = dpop::proven(&app, &headers, "POST", "/par", None).await?;
+    let jkt = dpop::proven(&app, Some(&client), &headers, "POST", "/par", None).await?;
     if let Some(jkt) = &jkt {
         if parameters.get("dpop_jkt").is_some_and(|named| named != jkt) {
             return Err(TokenError::InvalidDpopProof("dpop_jkt names another key than the proof"));

@@ -69,7 +69,7 @@ type Answer =
 pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Answer, TokenError> {
     let parameters = form(&headers, &body)?;
     let client = authenticate(&app, &headers, &parameters).await?;
-    let jkt = dpop::proven(&app, &headers, "POST", "/token", None).await?;
+    let jkt = dpop::proven(&app, Some(&client), &headers, "POST", "/token", None).await?;
     let jkt = jkt.as_deref();
     if client.dpop_bound_access_tokens && jkt.is_none() {
         return Err(TokenError::InvalidDpopProof(

@@ -145,7 +145,8 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
     .set_claims_supported(Some(claims.map(|claim| CoreClaimName::new(claim.to_owned())).collect()))
     .set_claims_parameter_supported(Some(true))
     .set_acr_values_supported(Some(vec![AuthenticationContextClass::new(ACR_PASSWORD.to_owned())]))
-    .set_request_parameter_supported(Some(false))
+    .set_request_parameter_supported(Some(true))
+    .set_request_object_signing_alg_values_supported(Some(Algorithm::ALL.map(id_token::named).to_vec()))
     // Its default is true.
     .set_request_uri_parameter_supported(Some(false)))
 }

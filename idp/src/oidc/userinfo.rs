@@ -84,7 +84,7 @@ async fn check_possession(
             Err(BearerError::InvalidToken("it is not bound to a key, and was sent as DPoP"))
         }
         (Scheme::Dpop, Some(cnf)) => {
-            let jkt = dpop::proven(app, headers, method, "/userinfo", Some(token)).await?;
+            let jkt = dpop::proven(app, None, headers, method, "/userinfo", Some(token)).await?;
             match jkt {
                 Some(jkt) if jkt == cnf.jkt => Ok(()),
                 Some(_) => Err(BearerError::InvalidToken("the proof is of another key")),

@@ -93,6 +93,12 @@ impl Client {
         self.token_endpoint_auth_method == "none"
     }
 
+    /// Whether it may sign with this algorithm: FAPI 2.0 §5.4.1 rules RSA with PKCS#1 v1.5 out.
+    #[must_use]
+    pub fn accepts_alg(&self, alg: &str) -> bool {
+        self.profile != Profile::Fapi2 || alg != Algorithm::RS256.as_str()
+    }
+
     /// What APIs have to check is the same for all, except where the profile rules it out (FAPI 2.0 §5.4.1).
     #[must_use]
     pub fn access_token_alg(&self) -> Algorithm {

@@ -41,7 +41,7 @@ on_each_database! {
             (&[("code_challenge", "")], "invalid_request"),
             (&[("code_challenge", "short")], "invalid_request"),
             (&[("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM")], "invalid_request"),
-            (&[("request", "e30.e30.")], "request_not_supported"),
+            (&[("request", "e30.e30.")], "invalid_request_object"),
             (&[("request_uri", "https://web.example/request")], "request_uri_not_supported"),
             (&[("id_token_hint", "nonsense")], "invalid_request"),
             (&[("resource", "https://elsewhere.example")], "invalid_target"),

@@ -46,8 +46,12 @@ fn described(new: NewClient, config: &Config) -> ClientConfig {
         grant_types: (!new.grant_types.is_empty()).then_some(new.grant_types),
         audience: new.audience.unwrap_or_else(|| config.api.audience().to_owned()),
         jwks_file: new.jwks_file,
+        profile: new.profile,
+        id_token_signed_response_alg: new.id_token_signed_response_alg,
         first_party: new.first_party,
         require_pushed_authorization_requests: new.require_pushed_authorization_requests,
+        require_signed_request_object: new.require_signed_request_object,
+        dpop_bound_access_tokens: new.dpop_bound_access_tokens,
         ..ClientConfig::default()
     }
 }
@@ -77,14 +81,18 @@ fn show(client: idp::store::clients::Client) -> Result<(), Failure> {
         ("client_id", client.id.to_string()),
         ("name", client.name),
         ("token_endpoint_auth_method", client.token_endpoint_auth_method),
+        ("profile", client.profile.as_str().to_owned()),
         ("grant_types", client.grant_types.to_string()),
         ("redirect_uris", none(client.redirect_uris.to_string())),
         ("post_logout_redirect_uris", none(client.post_logout_redirect_uris.to_string())),
         ("scope", client.scope),
         ("audience", none(client.audience)),
+        ("id_token_signed_response_alg", client.id_token_signed_response_alg.as_str().to_owned()),
         ("first_party", yes(client.first_party)),
         ("require_pkce", yes(client.require_pkce)),
         ("require_pushed_authorization_requests", yes(client.require_pushed_authorization_requests)),
+        ("require_signed_request_object", yes(client.require_signed_request_object)),
+        ("dpop_bound_access_tokens", yes(client.dpop_bound_access_tokens)),
         ("declared", yes(client.declared)),
     ];
     for (name, value) in lines {

@@ -6,7 +6,11 @@ use chrono::TimeDelta;
 use platform::dpop;
 
 use super::{
-    super::{machine, parameters::Parameters, redirect_uri, scope},
+    super::{
+        machine::{self, AuthorizationRefusal},
+        parameters::Parameters,
+        redirect_uri, request_object, scope,
+    },
     prompt::Prompt,
     response::{AuthorizeError, ResponseMode, Target},
 };
@@ -72,24 +76,14 @@ impl Refusal {
 
 impl Request {
     pub async fn read(app: &App, parameters: Parameters) -> Result<Self, Refusal> {
-        let (client, redirect_uri) = recipient(app, &parameters).await?;
-        let mode = ResponseMode::parse(parameters.get("response_mode"));
-        let target = Target {
-            client,
-            redirect_uri,
-            state: parameters.get("state").filter(|_| !parameters.is_duplicated("state")).map(str::to_owned),
-            mode: mode.unwrap_or(ResponseMode::Query),
-        };
+        let target = target(app, &parameters).await?;
         let refuse = |error, rule| Refusal::Client { target: Box::new(target.clone()), error, rule };
-        if mode.is_none() {
+        if ResponseMode::parse(parameters.get("response_mode")).is_none() {
             return Err(refuse("invalid_request", "response_mode is neither query nor form_post"));
         }
         // Core §6: silently ignoring a request object would be a fault.
-        if parameters.get("request").is_some() {
-            return Err(refuse("request_not_supported", "request objects are not supported"));
-        }
         if parameters.get("request_uri").is_some() {
-            return Err(refuse("request_uri_not_supported", "request objects are not supported"));
+            return Err(refuse("request_uri_not_supported", "only pushed requests have a request_uri"));
         }
         if !target.client.grant_types.has("authorization_code") {
             return Err(refuse("unauthorized_client", "the client is not registered for authorization_code"));
@@ -146,6 +140,44 @@ impl Request {
             parameters,
         })
     }
+}
+
+/// Where the answers to these parameters go.
+pub async fn target(app: &App, parameters: &Parameters) -> Result<Target, PageError> {
+    let (client, redirect_uri) = recipient(app, parameters).await?;
+    let mode = ResponseMode::parse(parameters.get("response_mode"));
+    Ok(Target {
+        client,
+        redirect_uri,
+        state: parameters.get("state").filter(|_| !parameters.is_duplicated("state")).map(str::to_owned),
+        mode: mode.unwrap_or(ResponseMode::Query),
+    })
+}
+
+/// What a request object among these parameters says, which they then stand for. To be called where requests
+/// come in; what waits or was pushed has been opened before.
+pub async fn open(
+    app: &App,
+    parameters: &Parameters,
+) -> Result<Result<Option<Parameters>, AuthorizationRefusal>, PageError> {
+    // What is malformed is refused when it is read.
+    let (Some(client_id), false) = (parameters.get("client_id"), parameters.malformed()) else {
+        return Ok(Ok(None));
+    };
+    let client = app.clients.find(client_id).await?;
+    let client = client.ok_or(PageError::Request("the client is unknown or disabled"))?;
+    Ok(match (parameters.get("request"), parameters.get("request_uri")) {
+        (None, _) if client.require_signed_request_object => {
+            Err(("invalid_request", "this client has to sign its requests"))
+        }
+        (None, _) => Ok(None),
+        // RFC 9101 §5.
+        (Some(_), Some(_)) => Err(("invalid_request", "there are both request and request_uri")),
+        (Some(request), None) => {
+            let opened = request_object::open(app, &client, request).await;
+            opened.map(Some).map_err(|rule| ("invalid_request_object", rule))
+        }
+    })
 }
 
 /// The client, and which of its redirect URIs is meant.
