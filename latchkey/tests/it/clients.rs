@@ -2,22 +2,25 @@
 
 use std::{path::Path, process::Command};
 
-use platform::{on_each_database, testing::skip};
+use platform::{
+    on_each_database,
+    testing::{self, skip},
+};
 
 use crate::{
-    person::{App, Person},
+    person::{App, Person, REDIRECT_URI},
     support::Place,
 };
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../idp/tests/clients");
 
 /// Runs a script for somebody who has just signed up. What it says is shown when it fails.
-async fn passes(place: &Place, app: &App, interpreter: &str, script: &str) {
+async fn passes(place: &Place, app: &[(&str, &str)], interpreter: &str, script: &str) {
     let browser = Person::at(&place.idp);
     let email = format!("{script}@example.com");
     browser.sign_up(&email).await.unwrap();
     let mut command = self::command(place, interpreter, script);
-    command.envs(app.environment()).env("EMAIL", &email).env("COOKIE", browser.cookie_header());
+    command.envs(app.iter().copied()).env("EMAIL", &email).env("COOKIE", browser.cookie_header());
     succeeds(command);
 }
 
@@ -52,9 +55,9 @@ on_each_database! {
         let node = place.start().await;
         let app = App::register(&place);
         for script in ["oauth4webapi.mjs", "openid-client.mjs"] {
-            passes(&place, &app, "node", script).await;
+            passes(&place, &app.environment(), "node", script).await;
         }
-        passes(&place, &app, "python3", "authlib_client.py").await;
+        passes(&place, &app.environment(), "python3", "authlib_client.py").await;
         node.stop().await;
     }
 
@@ -74,5 +77,28 @@ on_each_database! {
         client.env("CLIENT_ID", "bank");
         succeeds(client);
         node.stop().await;
+    }
+
+    async fn tokens_are_bound_to_the_keys_of_apps_that_can(db) {
+        if !are_installed() {
+            return;
+        }
+        for nonces in ["false", "true"] {
+            let db = if db.url.starts_with("sqlite") { testing::sqlite() } else { testing::postgres().await.unwrap() };
+            let mut place = Place::on(db).await;
+            place.set("IDP__REQUIRE_DPOP_NONCE", nonces);
+            let node = place.start().await;
+            let scope = ["--first-party", "--redirect-uri", REDIRECT_URI, "--scope", "openid email tasks:read offline_access"];
+            place.run(&[&["client", "add", "spa", "--public"], &scope[..]].concat()).good();
+            let mut keys = command(&place, "node", "private-key-jwt.mjs");
+            keys.arg("keys");
+            succeeds(keys);
+            let bank = ["client", "add", "bank", "--jwks-file", "jwks.json", "--profile", "fapi2", "--id-token-signed-response-alg", "ES256", "--require-signed-request-object"];
+            place.run(&[&bank[..], &scope].concat()).good();
+            for (client, script) in [("spa", "dpop.mjs"), ("bank", "fapi2.mjs")] {
+                passes(&place, &[("CLIENT_ID", client), ("REDIRECT_URI", REDIRECT_URI)], "node", script).await;
+            }
+            node.stop().await;
+        }
     }
 }

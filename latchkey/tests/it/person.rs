@@ -12,7 +12,7 @@ use crate::support::{Place, http};
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 pub const PASSWORD: &str = "correct horse battery staple";
-const REDIRECT_URI: &str = "http://localhost:9/callback";
+pub const REDIRECT_URI: &str = "http://localhost:9/callback";
 const POST_LOGOUT_REDIRECT_URI: &str = "http://localhost:9/bye";
 /// RFC 7636, Appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
