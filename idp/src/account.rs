@@ -1,6 +1,7 @@
 //! The pages for people.
 
 pub mod assets;
+pub mod connect;
 pub mod consent;
 mod device;
 pub mod home;

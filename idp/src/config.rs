@@ -73,6 +73,8 @@ pub struct Tokens {
     pub access_token_lifetime: u32,
     pub id_token_lifetime: u32,
     pub code_lifetime: u32,
+    /// How long a person may take to enter a device's code.
+    pub device_code_lifetime: u32,
     /// How long a refresh token may lie unused.
     pub refresh_token_idle: u32,
     /// How long refreshing can go on in all.
@@ -87,6 +89,7 @@ impl Default for Tokens {
             access_token_lifetime: 15 * 60,
             id_token_lifetime: 60 * 60,
             code_lifetime: 60,
+            device_code_lifetime: 10 * 60,
             refresh_token_idle: 30 * 86400,
             refresh_token_lifetime: 90 * 86400,
             refresh_token_grace: 30,
@@ -305,6 +308,7 @@ impl Tokens {
             ("access_token_lifetime", self.access_token_lifetime),
             ("id_token_lifetime", self.id_token_lifetime),
             ("code_lifetime", self.code_lifetime),
+            ("device_code_lifetime", self.device_code_lifetime),
             ("refresh_token_idle", self.refresh_token_idle),
             ("refresh_token_lifetime", self.refresh_token_lifetime),
         ];
@@ -318,6 +322,10 @@ impl Tokens {
         }
         if self.code_lifetime > 600 {
             mistakes.add("idp.tokens.code_lifetime", "must be at most 600 seconds (RFC 6749 §4.1.2)");
+        }
+        if self.device_code_lifetime > 1800 {
+            // RFC 8628 §5.1: the shorter, the fewer guesses.
+            mistakes.add("idp.tokens.device_code_lifetime", "must be at most 1800 seconds");
         }
     }
 }

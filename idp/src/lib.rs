@@ -69,6 +69,8 @@ struct Secrets {
     device: [u8; 32],
     /// Authenticates the nonces of DPoP proofs.
     dpop_nonce: [u8; 32],
+    /// Hashes user codes, which are too short for a plain hash.
+    user_code: [u8; 32],
 }
 
 impl Deref for App {
@@ -128,6 +130,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
             refresh: secret::derive(&master, "refresh token successor"),
             device: secret::derive(&master, "known device"),
             dpop_nonce: secret::derive(&master, "DPoP nonce"),
+            user_code: secret::derive(&master, "user code"),
         },
         metadata: oidc::discovery::document(&config)?,
         keys,
@@ -191,6 +194,7 @@ fn router(app: App) -> Router {
     let machines = Router::new()
         .route("/token", post(oauth2::token::post))
         .route("/par", post(oauth2::par::post))
+        .route("/device_authorization", post(oauth2::device::post))
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))
@@ -205,6 +209,8 @@ fn router(app: App) -> Router {
         .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
         .route("/signup/strength", post(account::sign_up::strength))
         .route("/consent", get(account::consent::get).post(account::consent::post))
+        .route("/device", get(account::connect::get).post(account::connect::post))
+        .route("/device/confirm", get(account::connect::confirm).post(account::connect::decide))
         .route("/account", get(account::home::account))
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))

@@ -1,9 +1,11 @@
 //! OAuth 2.0: RFC 6749 and what has grown around it. `oxide_auth` is named only in here.
 
 pub mod access_token;
+pub mod approval;
 pub mod authorize;
 pub mod client_assertion;
 pub mod client_auth;
+pub mod device;
 pub mod dpop;
 pub mod error;
 pub mod introspect;
@@ -16,3 +18,4 @@ pub mod request_object;
 pub mod revoke;
 pub mod scope;
 pub mod token;
+pub mod user_code;

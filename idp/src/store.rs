@@ -5,6 +5,7 @@ pub mod authorization_requests;
 pub mod client_assertions;
 pub mod clients;
 pub mod consents;
+pub mod device_authorizations;
 pub mod grants;
 pub mod ids;
 pub mod pushed_authorization_requests;

@@ -37,9 +37,18 @@ pub struct Form {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Answer {
+pub(super) enum Answer {
     Allow,
     Deny,
+}
+
+impl From<Answer> for Decision {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Allow => Self::Allow,
+            Answer::Deny => Self::Deny,
+        }
+    }
 }
 
 #[derive(Template)]
@@ -90,11 +99,7 @@ pub async fn post(
     let Some(session) = session::current(&app, &headers).await? else {
         return Ok(Redirect::to(&with_request("/login", &form.request)).into_response());
     };
-    let decision = match form.decision {
-        Answer::Allow => Decision::Allow,
-        Answer::Deny => Decision::Deny,
-    };
-    authorize::decide(&app, pending, &session, &page, decision).await
+    authorize::decide(&app, pending, &session, &page, form.decision.into()).await
 }
 
 /// In the order in which people are told.
@@ -108,7 +113,7 @@ const IN_WORDS: [(&str, &str); 6] = [
 ];
 
 /// Unknown scopes come first: what needs a closer look shall not drown.
-fn permissions(scope: &[String]) -> Vec<(Option<&'static str>, &str)> {
+pub(super) fn permissions(scope: &[String]) -> Vec<(Option<&'static str>, &str)> {
     let place = |scope: &str| IN_WORDS.iter().position(|(name, _)| *name == scope);
     let mut scopes: Vec<&str> = scope.iter().map(String::as_str).collect();
     scopes.sort_by_key(|scope| place(scope));

@@ -50,17 +50,17 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
 }
 
 /// For `<time datetime=…>`.
-fn iso(time: &DateTime<Utc>) -> String {
+pub(super) fn iso(time: &DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// For the eyes, when one asks exactly.
-fn full(time: &DateTime<Utc>) -> String {
+pub(super) fn full(time: &DateTime<Utc>) -> String {
     time.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
 /// `5 minutes ago`
-fn ago(past: TimeDelta) -> String {
+pub(super) fn ago(past: TimeDelta) -> String {
     let (count, unit) = match past.num_minutes() {
         ..1 => return "just now".to_owned(),
         minutes @ 1..60 => (minutes, "minute"),

@@ -13,7 +13,11 @@ use platform::{
 };
 use serde::Deserialize;
 
-use super::{device, journey::Journey, session, throttle};
+use super::{
+    device,
+    journey::{Carried, Journey},
+    session, throttle,
+};
 use crate::{
     App,
     email::Email,
@@ -23,13 +27,9 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-pub struct Parameters {
-    request: Option<String>,
-}
-
-#[derive(Deserialize)]
 pub struct Form {
-    request: Option<String>,
+    #[serde(flatten)]
+    carried: Carried,
     email: String,
     password: SecretString,
 }
@@ -59,16 +59,16 @@ impl Problems {
     }
 }
 
-/// `GET /login[?request=<handle>]`
+/// `GET /login[?request=<handle>|?user_code=<code>]`
 pub async fn get(
     State(app): State<App>,
     page: Page,
     headers: HeaderMap,
-    Query(parameters): Query<Parameters>,
+    Query(carried): Query<Carried>,
 ) -> Result<Response, PageError> {
-    let journey = Journey::find(&app, parameters.request.as_deref(), &page).await?;
+    let journey = Journey::find(&app, &carried, &page).await?;
     let session = session::current(&app, &headers).await?;
-    if session.is_some() && journey.handle().is_none() {
+    if session.is_some() && journey.is_idle() {
         return Ok(Redirect::to(&journey.destination()).into_response());
     }
     // Who is logged in and was sent here shall prove it again (`prompt=login`, `max_age`), or be another.
@@ -83,7 +83,7 @@ pub async fn post(
     headers: HeaderMap,
     Protected(form): Protected<Form>,
 ) -> Result<Response, PageError> {
-    let journey = Journey::find(&app, form.request.as_deref(), &page).await?;
+    let journey = Journey::find(&app, &form.carried, &page).await?;
     let refuse = |status, problems| Ok(show(&app, &page, &journey, status, &form.email, problems));
 
     let email = Email::parse(&form.email);

@@ -14,7 +14,11 @@ use platform::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{device, journey::Journey, session, throttle};
+use super::{
+    device,
+    journey::{Carried, Journey},
+    session, throttle,
+};
 use crate::{
     App,
     email::Email,
@@ -26,13 +30,9 @@ use crate::{
 const MAX_NAME: usize = 100;
 
 #[derive(Deserialize)]
-pub struct Parameters {
-    request: Option<String>,
-}
-
-#[derive(Deserialize)]
 pub struct Form {
-    request: Option<String>,
+    #[serde(flatten)]
+    carried: Carried,
     name: String,
     email: String,
     password: SecretString,
@@ -97,20 +97,20 @@ impl Strength {
     }
 }
 
-/// `GET /signup[?request=<handle>]`
+/// `GET /signup[?request=<handle>|?user_code=<code>]`
 pub async fn get(
     State(app): State<App>,
     page: Page,
     headers: HeaderMap,
-    Query(parameters): Query<Parameters>,
+    Query(carried): Query<Carried>,
 ) -> Result<Response, PageError> {
     open(&app)?;
-    let journey = Journey::find(&app, parameters.request.as_deref(), &page).await?;
-    if journey.handle().is_none() && session::current(&app, &headers).await?.is_some() {
+    let journey = Journey::find(&app, &carried, &page).await?;
+    if journey.is_idle() && session::current(&app, &headers).await?.is_some() {
         return Ok(Redirect::to(&journey.destination()).into_response());
     }
     let email = journey.login_hint().unwrap_or_default().to_owned();
-    let form = Form { request: None, name: String::new(), email, password: "".into() };
+    let form = Form { carried, name: String::new(), email, password: "".into() };
     Ok(show(&app, &page, &journey, StatusCode::OK, &form, Problems::default()))
 }
 
@@ -122,7 +122,7 @@ pub async fn post(
     Protected(form): Protected<Form>,
 ) -> Result<Response, PageError> {
     open(&app)?;
-    let journey = Journey::find(&app, form.request.as_deref(), &page).await?;
+    let journey = Journey::find(&app, &form.carried, &page).await?;
     let refuse = |status, problems| Ok(show(&app, &page, &journey, status, &form, problems));
 
     let (name, email, password) = match check(&app, &form).await? {

@@ -1,4 +1,4 @@
-//! Slows down whoever guesses passwords, and nobody else.
+//! Slows down whoever guesses passwords or devices' codes, and nobody else.
 //!
 //! An attempt is counted before the password is hashed, so that parallel ones cannot all pass on the same
 //! count. After the free ones each has to wait twice as long since the last: 1 s, 2 s, 4 s … up to a limit.
@@ -14,7 +14,7 @@ use platform::{address, http::current, secret::SecretHash};
 use super::device;
 use crate::{
     App, config,
-    store::{Error, Tx, throttles},
+    store::{Error, Tx, UserId, throttles},
 };
 
 /// An attempt that was let through, and counted.
@@ -65,6 +65,16 @@ pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Res
 pub async fn sign_up(app: &App) -> Result<Result<Attempt, Wait>, Error> {
     let key = SecretHash::of(&format!("sign-up from\n{}", address::network(current().client)));
     admit(app, vec![Counter { key, free: app.config.throttle.per_network, cleared_by_success: false }]).await
+}
+
+/// Before a device's code is looked up: RFC 8628 §5.1.
+pub async fn user_code(app: &App, user: UserId) -> Result<Result<Attempt, Wait>, Error> {
+    let limits = &app.config.throttle;
+    let network = address::network(current().client);
+    let counter = |key: String, free| Counter { key: SecretHash::of(&key), free, cleared_by_success: false };
+    let by_person = counter(format!("user code by\n{user}"), limits.per_account_and_network);
+    let by_network = counter(format!("user code from\n{network}"), limits.per_network);
+    admit(app, vec![by_person, by_network]).await
 }
 
 async fn admit(app: &App, counters: Vec<Counter>) -> Result<Result<Attempt, Wait>, Error> {

@@ -11,7 +11,7 @@ use platform::{
 use crate::{
     config::ClientConfig,
     keys::Algorithm,
-    oauth2::{client_assertion, redirect_uri, scope},
+    oauth2::{client_assertion, redirect_uri, scope, token::DEVICE_CODE},
     store::{
         self, ClientId, Words, clients,
         clients::{Client, Profile},
@@ -20,7 +20,7 @@ use crate::{
 
 const SECRET: &str = "lks_";
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+const GRANT_TYPES: [&str; 4] = ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE];
 const DEFAULT_SCOPE: &str = "openid profile email";
 
 /// Why a client was not registered, or not found.

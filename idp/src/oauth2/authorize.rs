@@ -18,6 +18,7 @@ use platform::{
 use serde::Deserialize;
 
 use super::{
+    approval::{self, Allowed},
     par,
     parameters::Parameters,
     pending::{self, Pending},
@@ -29,10 +30,9 @@ use crate::{
     config,
     error::PageError,
     store::{
-        GrantId, Tx,
+        Tx,
         authorization_codes::{self, AuthorizationCode},
         consents,
-        grants::{self, Grant},
         sessions::Session,
     },
 };
@@ -185,13 +185,9 @@ pub async fn decide(
         tx.commit().await?;
         return Err(request.target.refuse(app, "access_denied", "the person refused consent"));
     }
-    let client_id = &request.target.client.id;
-    let remembered = consents::find_scope(&mut tx, session.user_id, client_id).await?.unwrap_or_default();
-    let scope = scope::union(&remembered, &request.consent_scope);
-    consents::put(&mut tx, session.user_id, client_id, &scope, now).await?;
+    approval::remember(&mut tx, &request.target.client, session, &request.consent_scope, now).await?;
     let code = issue_code(app, &mut tx, request, session).await?;
     tx.commit().await?;
-    tracing::info!(client.id = %client_id, user.id = %session.user_id, "{} allowed {client_id} {scope:?}", session.user_id);
     Ok(request.target.answer(app, vec![("code", code)]))
 }
 
@@ -246,39 +242,24 @@ async fn issue_code(
     request: &Request,
     session: &Session,
 ) -> Result<String, AuthorizeError> {
-    let now = app.clock.now();
-    let tokens = &app.config.tokens;
-    let client = &request.target.client;
-    let refreshes = client.grant_types.has("refresh_token");
-    // A grant that nothing can be got from any more is swept.
-    let lifetime = if refreshes {
-        tokens.refresh_token_lifetime
-    } else {
-        tokens.code_lifetime + app.config.longest_access_token_lifetime()
+    let (tokens, client) = (&app.config.tokens, &request.target.client);
+    let allowed = Allowed {
+        scope: &request.scope,
+        audience: &request.audience,
+        claims: &request.claims,
+        redeemable: tokens.code_lifetime,
     };
-    let grant = Grant {
-        id: GrantId::new(),
-        client_id: client.id.clone(),
-        user_id: session.user_id,
-        session_id: session.id,
-        offline: refreshes && scope::has(&request.scope, "offline_access"),
-        scope: request.scope.clone(),
-        audience: request.audience.clone(),
-        claims: request.claims.clone(),
-        auth_time: session.auth_time,
-        expires_at: now + config::seconds(lifetime),
-    };
+    let grant_id = approval::grant(app, tx, client, session, &allowed).await?;
     let code = secret::generate(CODE);
     let row = AuthorizationCode {
-        grant_id: grant.id,
+        grant_id,
         client_id: client.id.clone(),
         redirect_uri: request.target.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),
         nonce: request.parameters.get("nonce").map(str::to_owned),
         dpop_jkt: request.parameters.get("dpop_jkt").map(str::to_owned),
-        expires_at: now + config::seconds(tokens.code_lifetime),
+        expires_at: app.clock.now() + config::seconds(tokens.code_lifetime),
     };
-    grants::insert(tx, &grant, now).await?;
     authorization_codes::insert(tx, &SecretHash::of(code.expose_secret()), &row).await?;
     Ok(code.expose_secret().to_owned())
 }

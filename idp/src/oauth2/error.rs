@@ -41,6 +41,15 @@ pub enum TokenError {
     /// What a browser would be sent back with (RFC 9126 §2.3): an error code of RFC 6749 §4.1.2.1, and the rule.
     #[error("{0}: {1}")]
     Authorization(&'static str, &'static str),
+    /// RFC 8628 §3.5, and the next three.
+    #[error("authorization_pending")]
+    AuthorizationPending,
+    #[error("slow_down")]
+    SlowDown,
+    #[error("access_denied: the person refused")]
+    AccessDenied,
+    #[error("expired_token: nobody decided in time")]
+    ExpiredToken,
     #[error("server_error: {0}")]
     Internal(#[from] store::Error),
     #[error("server_error: {0}")]
@@ -84,6 +93,10 @@ impl IntoResponse for TokenError {
             Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
             Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
             Self::Authorization(code, _) => (StatusCode::BAD_REQUEST, *code),
+            Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
             Self::Internal(error) if db::is_busy(error) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 use axum::{
@@ -27,6 +28,8 @@ use crate::{
     },
 };
 
+/// RFC 8628 §3.4.
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const REFRESH_TOKEN: &str = "lkr_";
 
 /// RFC 6749 §5.1. Its `Debug` shows no token.
@@ -78,7 +81,8 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     }
     let grant_type =
         parameters.get("grant_type").ok_or(TokenError::InvalidRequest("grant_type is missing"))?;
-    let known = matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials");
+    let known =
+        matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials" | DEVICE_CODE);
     if known && !client.grant_types.has(grant_type) {
         return Err(TokenError::UnauthorizedClient("the client is not registered for this grant type"));
     }
@@ -87,6 +91,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         "authorization_code" => authorization_code::grant(&app, &parameters, &client, jkt).await?,
         "refresh_token" => refresh_token::grant(&app, &parameters, &client, jkt).await?,
         "client_credentials" => client_credentials::grant(&app, &parameters, &client, jkt)?,
+        DEVICE_CODE => device_code::grant(&app, &parameters, &client, jkt).await?,
         _ => return Err(TokenError::UnsupportedGrantType),
     };
     tracing::info!(client.id = %client.id, grant_type, "issued a token to {}", client.id);

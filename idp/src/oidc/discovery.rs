@@ -29,6 +29,8 @@ struct More {
     end_session_endpoint: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    /// RFC 8628 §4.
+    device_authorization_endpoint: String,
     /// RFC 9126 §5.
     pushed_authorization_request_endpoint: String,
     require_pushed_authorization_requests: bool,
@@ -88,6 +90,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         end_session_endpoint: at("/logout"),
         revocation_endpoint: at("/revoke"),
         introspection_endpoint: at("/introspect"),
+        device_authorization_endpoint: at("/device_authorization"),
         pushed_authorization_request_endpoint: at("/par"),
         require_pushed_authorization_requests: false,
         code_challenge_methods_supported: texts(&["S256"]),
@@ -134,6 +137,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         CoreGrantType::AuthorizationCode,
         CoreGrantType::RefreshToken,
         CoreGrantType::ClientCredentials,
+        CoreGrantType::DeviceCode,
     ]))
     .set_token_endpoint_auth_methods_supported(Some(vec![
         CoreClientAuthMethod::ClientSecretBasic,

@@ -9,7 +9,7 @@ use super::Error;
 const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 9] = [
+const STATEMENTS: [&str; 10] = [
     "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at <= $1
@@ -22,6 +22,8 @@ const STATEMENTS: [&str; 9] = [
          SELECT handle_hash FROM authorization_requests WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM pushed_authorization_requests WHERE handle_hash IN (
          SELECT handle_hash FROM pushed_authorization_requests WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM device_authorizations WHERE device_code_hash IN (
+         SELECT device_code_hash FROM device_authorizations WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM client_assertions WHERE (client_id, jti_hash) IN (
          SELECT client_id, jti_hash FROM client_assertions WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM dpop_proofs WHERE proof_hash IN (

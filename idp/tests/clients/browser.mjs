@@ -13,3 +13,18 @@ export async function browse(url) {
   }
   assert.fail(`redirected without end at ${url}`)
 }
+
+/** The person opens the address that a device shows, enters its code, and answers. */
+export async function connect(url, decision) {
+  const open = address => fetch(address, { headers: { cookie: COOKIE } })
+  const submit = async (page, name, value) => {
+    const html = await page.text()
+    const hidden = [...html.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value])
+    const [, action] = html.match(/<form method="post" action="([^"]+)"/)
+    const body = new URLSearchParams([...hidden, [name, value]])
+    return fetch(new URL(action, ISSUER), { method: 'POST', redirect: 'manual', headers: { cookie: COOKIE, origin: ISSUER }, body })
+  }
+  const entered = await submit(await open(url), 'code', new URL(url).searchParams.get('user_code'))
+  const question = await open(new URL(entered.headers.get('location'), ISSUER))
+  assert.equal((await submit(question, 'decision', decision)).status, 200)
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, EMAIL, browse } from './browser.mjs'
+import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, EMAIL, browse, connect } from './browser.mjs'
 
 const insecure = { [oauth.allowInsecureRequests]: true }
 const issuer = new URL(ISSUER)
@@ -53,6 +53,26 @@ for (const algorithm of ['oidc', 'oauth2']) {
     await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, secret, refreshed.refresh_token, insecure))
     const again = await oauth.refreshTokenGrantRequest(server, client, secret, refreshed.refresh_token, insecure)
     await assert.rejects(oauth.processRefreshTokenResponse(server, client, again), { error: 'invalid_grant' })
+  }
+}
+
+const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure))
+for (const decision of ['allow', 'deny']) {
+  const device = await oauth.processDeviceAuthorizationResponse(server, client,
+    await oauth.deviceAuthorizationRequest(server, client, secret, { scope: 'openid email' }, insecure))
+  const poll = async () => oauth.processDeviceCodeResponse(server, client,
+    await oauth.deviceCodeGrantRequest(server, client, secret, device.device_code, insecure), { requireIdToken: true })
+  await assert.rejects(poll(), { error: 'authorization_pending' })
+  await assert.rejects(poll(), { error: 'slow_down' })
+  await connect(device.verification_uri_complete, decision)
+  if (decision === 'deny') {
+    await assert.rejects(poll(), { error: 'access_denied' })
+  } else {
+    const tokens = await poll()
+    const userinfo = await oauth.userInfoRequest(server, client, tokens.access_token, insecure)
+    const { sub } = oauth.getValidatedIdTokenClaims(tokens)
+    assert.equal((await oauth.processUserInfoResponse(server, client, sub, userinfo)).email, EMAIL)
+    await assert.rejects(poll(), { error: 'invalid_grant' })
   }
 }
 

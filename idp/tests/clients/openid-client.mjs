@@ -1,7 +1,7 @@
-// openid-client: discovery, code + PKCE, userinfo, refresh, introspection, revocation, PAR, logout.
+// openid-client: discovery, code + PKCE, userinfo, refresh, introspection, revocation, PAR, a device, logout.
 import assert from 'node:assert/strict'
 import * as client from 'openid-client'
-import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, POST_LOGOUT_REDIRECT_URI, EMAIL, browse } from './browser.mjs'
+import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, POST_LOGOUT_REDIRECT_URI, EMAIL, browse, connect } from './browser.mjs'
 
 const config = await client.discovery(new URL(ISSUER), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), {
   execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks],
@@ -49,6 +49,12 @@ assert.equal(tokens.claims().sub, sub)
 
 const machine = await client.clientCredentialsGrant(config, { scope: 'tasks:read' })
 assert.equal(machine.scope, 'tasks:read')
+
+const device = await client.initiateDeviceAuthorization(config, { scope: 'openid email tasks:read' })
+await connect(device.verification_uri_complete, 'allow')
+const onDevice = await client.pollDeviceAuthorizationGrant(config, device)
+assert.deepEqual([onDevice.claims().sub, onDevice.claims().sid], [sub, sid])
+assert.equal((await client.refreshTokenGrant(config, onDevice.refresh_token)).claims().sub, sub)
 
 const leave = client.buildEndSessionUrl(config, {
   post_logout_redirect_uri: POST_LOGOUT_REDIRECT_URI,

@@ -33,7 +33,7 @@ on_each_database! {
         }
         assert_eq!(metadata["response_types_supported"], json!(["code"]));
         assert_eq!(metadata["response_modes_supported"], json!(["query", "form_post"]));
-        assert_eq!(metadata["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials"]));
+        assert_eq!(metadata["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"]));
         assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
         assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256", "PS256", "ES256", "EdDSA"]));
         assert_eq!(metadata["authorization_response_iss_parameter_supported"], json!(true));

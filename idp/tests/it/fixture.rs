@@ -165,7 +165,7 @@ impl TestIdp {
             fields.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
         let mut request = self.http.post(self.at(path));
         match client {
-            "spa" => form.push(("client_id", client)),
+            "spa" | "tv" => form.push(("client_id", client)),
             "poster" => form.extend([("client_id", client), ("client_secret", SECRET)]),
             _ => request = request.basic_auth(client, Some(SECRET)),
         }

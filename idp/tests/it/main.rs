@@ -17,6 +17,7 @@ mod authorize;
 mod claims;
 mod clients;
 mod code;
+mod device;
 mod discovery;
 mod dpop;
 mod gate;

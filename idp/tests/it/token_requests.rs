@@ -54,7 +54,7 @@ on_each_database! {
             (form("grant_type=client_credentials&grant_type=client_credentials"), "invalid_request"),
             (form("grant_type=client_credentials&scope=tasks:read&scope=tasks:write"), "invalid_request"),
             (form("grant_type=implicit"), "unsupported_grant_type"),
-            (form("grant_type=urn:ietf:params:oauth:grant-type:device_code"), "unsupported_grant_type"),
+            (form("grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer"), "unsupported_grant_type"),
             (form("grant_type=%FF%FE"), "invalid_request"),
             (form("grant_type=authorization_code&code=x"), "unauthorized_client"),
         ];

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     person::PASSWORD,
-    support::{Node, Place},
+    support::{Node, Place, http},
 };
 
 const WIDTHS: [u32; 3] = [360, 768, 1280];
@@ -138,8 +138,32 @@ async fn account(see: &Inspector<'_>, place: &Place) {
     see.inspect("logged out").await;
 }
 
+/// Connecting a device, whose app has a long name.
+async fn connect(see: &Inspector<'_>, place: &Place) {
+    let Place { idp, .. } = place;
+    let request = http().post(format!("{idp}/device_authorization")).form(&[("client_id", "tv")]);
+    let asked: Value = request.send().await.unwrap().json().await.unwrap();
+    see.open(&format!("{idp}/device"), "connecting a device").await;
+    see.browser.fill("code", "BBBB-BBBB").await;
+    see.submit("#device-submit").await;
+    see.browser.wait_css("#code-error").await;
+    see.inspect("a code that nobody knows").await;
+    see.open(asked["verification_uri_complete"].as_str().unwrap(), "a code that came with the link").await;
+    see.submit("#device-submit").await;
+    see.browser.wait_css("#device-confirm").await;
+    see.inspect("a device that waits for an answer").await;
+    see.submit("#device-confirm").await;
+    see.browser.wait_for_text("Your device is connected").await;
+    see.inspect("a device that was connected").await;
+}
+
 async fn running(place: &Place) -> Node {
     let node = place.start().await;
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let scope = "openid profile email offline_access tasks:read tasks:write fax:send";
+    place
+        .run(&["client", "add", "tv", "--name", LONG, "--public", "--grant-type", grant, "--scope", scope])
+        .good();
     let shop = ["client", "add", "shop", "--name", "The Shop", "--redirect-uri", "http://localhost:9/cb"];
     place.run(&shop).good();
     node
@@ -154,6 +178,7 @@ async fn axe_finds_nothing_on_the_pages_of_a_persons_day() {
         let see = Inspector { browser, axe: &axe };
         enter(&see, &place).await;
         work(&see, &place).await;
+        connect(&see, &place).await;
         account(&see, &place).await;
         see.open(&format!("{}/docs", place.api), "the API's documentation").await;
     })

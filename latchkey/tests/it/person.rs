@@ -33,6 +33,7 @@ impl App {
             "--grant-type=authorization_code",
             "--grant-type=refresh_token",
             "--grant-type=client_credentials",
+            "--grant-type=urn:ietf:params:oauth:grant-type:device_code",
         ];
         let scope = ["--scope", "openid profile email tasks:read tasks:write"];
         let logout = ["--post-logout-redirect-uri", POST_LOGOUT_REDIRECT_URI];

@@ -16,9 +16,10 @@ use crate::{
     },
     oidc::id_token,
     store::{
+        Tx,
         authorization_codes::{self, Presented, Redemption, Stored},
         clients::Client,
-        grants,
+        grants::{self, Grant, Moment},
     },
 };
 
@@ -58,6 +59,28 @@ pub async fn grant(
             ));
         }
     }
+    first_tokens(app, parameters, client, Redeemed { grant, nonce, jkt }, tx, moment).await
+}
+
+/// A grant whose code was spent, in the transaction that goes with it.
+pub(super) struct Redeemed<'a> {
+    pub grant: Grant,
+    /// Of the request that it came from.
+    pub nonce: Option<String>,
+    /// The key that the client has proved to hold.
+    pub jkt: Option<&'a str>,
+}
+
+/// What a grant yields first.
+pub(super) async fn first_tokens(
+    app: &App,
+    parameters: &Parameters,
+    client: &Client,
+    redeemed: Redeemed<'_>,
+    mut tx: Tx,
+    moment: Moment,
+) -> Result<TokenResponse, TokenError> {
+    let Redeemed { grant, nonce, jkt } = redeemed;
     let audience = narrow_audience(parameters, &grant.audience)?;
     let refresh_token = may_refresh(client, &grant.scope).then(new_refresh_token);
     if let Some(token) = &refresh_token {

@@ -44,6 +44,8 @@ on_each_database! {
         check("a refused sign-up", &visitor.post("/signup", &[("name", ""), ("email", ""), ("password", "")]).await);
         let mut alice = place.alice().await;
         check("/account", &alice.get("/account").await);
+        check("/device", &alice.get("/device?user_code=WDJB-MJHT").await);
+        check("a refused code", &alice.post("/device", &[("code", "WDJB-MJHT")]).await);
     }
 
     async fn what_people_typed_stays_text(db) {

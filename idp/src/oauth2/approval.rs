@@ -1,0 +1,74 @@
+//! What follows when a person allows a client something: a grant, and the memory of what was allowed.
+
+use chrono::{DateTime, Utc};
+
+use super::scope;
+use crate::{
+    App, config,
+    store::{
+        self, GrantId, Tx, Words,
+        clients::Client,
+        consents,
+        grants::{self, Grant},
+        sessions::Session,
+    },
+};
+
+/// What a client may have from now on.
+#[derive(Debug)]
+pub struct Allowed<'a> {
+    /// Sorted, never empty.
+    pub scope: &'a str,
+    /// Space-separated; may be empty.
+    pub audience: &'a str,
+    pub claims: &'a Words,
+    /// How long the client may take to redeem it, in seconds.
+    pub redeemable: u32,
+}
+
+/// Stores the grant of whoever is logged in.
+pub async fn grant(
+    app: &App,
+    tx: &mut Tx,
+    client: &Client,
+    session: &Session,
+    allowed: &Allowed<'_>,
+) -> Result<GrantId, store::Error> {
+    let now = app.clock.now();
+    let refreshes = client.grant_types.has("refresh_token");
+    // A grant that nothing can be got from any more is swept.
+    let lifetime = if refreshes {
+        app.config.tokens.refresh_token_lifetime
+    } else {
+        allowed.redeemable + app.config.longest_access_token_lifetime()
+    };
+    let grant = Grant {
+        id: GrantId::new(),
+        client_id: client.id.clone(),
+        user_id: session.user_id,
+        session_id: session.id,
+        offline: refreshes && scope::has(allowed.scope, "offline_access"),
+        scope: allowed.scope.to_owned(),
+        audience: allowed.audience.to_owned(),
+        claims: allowed.claims.clone(),
+        auth_time: session.auth_time,
+        expires_at: now + config::seconds(lifetime),
+    };
+    grants::insert(tx, &grant, now).await?;
+    Ok(grant.id)
+}
+
+/// Remembers what was allowed, so that it is not asked for again.
+pub async fn remember(
+    tx: &mut Tx,
+    client: &Client,
+    session: &Session,
+    scope: &str,
+    now: DateTime<Utc>,
+) -> Result<(), store::Error> {
+    let remembered = consents::find_scope(tx, session.user_id, &client.id).await?.unwrap_or_default();
+    let scope = scope::union(&remembered, scope);
+    consents::put(tx, session.user_id, &client.id, &scope, now).await?;
+    tracing::info!(client.id = %client.id, user.id = %session.user_id, "{} allowed {} {scope:?}", session.user_id, client.id);
+    Ok(())
+}
