@@ -15,6 +15,7 @@ use crate::{
     admin,
     keys::Algorithm,
     oauth2::{redirect_uri, scope},
+    outbound,
     store::clients::Profile,
 };
 
@@ -40,6 +41,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub outbound: Outbound,
     pub clients: Vec<ClientConfig>,
     /// APIs that access tokens may be asked for (RFC 8707).
     pub resources: Vec<Resource>,
@@ -61,6 +63,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            outbound: Outbound::default(),
             clients: Vec::new(),
             resources: Vec::new(),
         }
@@ -154,6 +157,19 @@ impl Default for Throttle {
     }
 }
 
+/// Requests that clients' settings make us send.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbound {
+    /// Networks that may be reached although they are not public.
+    pub allowed_addresses: Vec<IpNet>,
+    /// Authorities to trust beside the system's: certificates in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// URIs that this program itself has registered, which are asked wherever they are.
+    #[serde(skip)]
+    pub own: Vec<String>,
+}
+
 /// A client, with the names of RFC 7591.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -167,7 +183,7 @@ pub struct ClientConfig {
     /// A JWK Set of public keys, one of which signs the client's assertions.
     pub jwks: Option<serde_json::Value>,
     pub jwks_file: Option<PathBuf>,
-    /// Where its JWK Set is, instead.
+    /// Where its JWK Set is, instead of one.
     pub jwks_uri: Option<String>,
     /// `client_secret_basic` (default with a secret), `client_secret_post`, `private_key_jwt` (default with
     /// keys), `none` (default without either).
@@ -268,6 +284,9 @@ impl Config {
         }
         if self.passwords.min_score > 4 {
             mistakes.add("idp.passwords.min_score", "is a zxcvbn score: 0 to 4");
+        }
+        if let Some(Err(reason)) = self.outbound.ca_file.as_deref().map(outbound::certificates) {
+            mistakes.add("idp.outbound.ca_file", reason);
         }
         for (index, resource) in self.resources.iter().enumerate() {
             if !redirect_uri::is_resource_identifier(&resource.identifier) {

@@ -9,6 +9,7 @@ mod error;
 pub mod keys;
 mod oauth2;
 mod oidc;
+mod outbound;
 mod password;
 pub mod store;
 
@@ -33,6 +34,8 @@ use platform::{
 };
 
 use clients::Clients;
+use oauth2::client_keys::ClientKeys;
+use outbound::Outbound;
 use tower_http::cors::{self, CorsLayer};
 
 pub use config::Config;
@@ -53,6 +56,7 @@ pub(crate) struct Parts {
     pub db: Db,
     pub keys: KeyRing,
     pub clients: Clients,
+    pub client_keys: ClientKeys,
     pub passwords: password::Pool,
     pub place: Place,
     pub site: Site,
@@ -106,6 +110,8 @@ pub enum StartError {
     Keys(#[from] keys::OpenError),
     #[error("idp: {0}")]
     Passwords(String),
+    #[error("idp.outbound: {0}")]
+    Outbound(String),
     #[error("idp.look: {0}")]
     Look(String),
     #[error("idp: {0}")]
@@ -119,10 +125,12 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let keys = KeyRing::open(&config.keys_dir, now)?;
     let master = keys::master_secret(&config.keys_dir)?;
     admin::clients::declare(&db, &config.clients, now).await?;
+    let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
 
     let place = account::assets::place(&config).map_err(StartError::Look)?;
     let app = App(Arc::new(Parts {
         clients: Clients::new(db.clone()),
+        client_keys: ClientKeys::new(outbound, clock.clone()),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
         site: Site::new(config.issuer.clone(), "idp", account::error_page(place.clone())),
         place,

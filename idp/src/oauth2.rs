@@ -5,6 +5,7 @@ pub mod approval;
 pub mod authorize;
 pub mod client_assertion;
 pub mod client_auth;
+pub mod client_keys;
 pub mod device;
 pub mod dpop;
 pub mod error;

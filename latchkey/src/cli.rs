@@ -182,6 +182,9 @@ pub(crate) struct NewClient {
     /// What its ID tokens are signed with: RS256, PS256, ES256 or EdDSA.
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     pub(crate) id_token_signed_response_alg: Option<Algorithm>,
+    /// Where it publishes them, instead: they are fetched when they are needed, and it can replace them.
+    #[arg(long, value_name = "URI", conflicts_with_all = ["public", "jwks_file"])]
+    pub(crate) jwks_uri: Option<String>,
     /// It is yours: people are not asked for consent.
     #[arg(long)]
     pub(crate) first_party: bool,

@@ -12,6 +12,7 @@ use crate::{
     config::ClientConfig,
     keys::Algorithm,
     oauth2::{client_assertion, redirect_uri, scope, token::DEVICE_CODE},
+    outbound,
     store::{
         self, ClientId, Words, clients,
         clients::{Client, Profile},
@@ -66,8 +67,9 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if client.jwks.is_some() && client.jwks_file.is_some() {
-        wrong.push("jwks and jwks_file exclude each other".to_owned());
+    let keys = [client.jwks.is_some(), client.jwks_file.is_some(), client.jwks_uri.is_some()];
+    if keys.into_iter().filter(|given| *given).count() > 1 {
+        wrong.push("jwks, jwks_file and jwks_uri exclude each other".to_owned());
     }
     if (method == "private_key_jwt") != has_keys(client) {
         wrong.push(
@@ -77,6 +79,13 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     }
     if let Some(reason) = client.jwks.as_ref().and_then(client_assertion::refuse_registration) {
         wrong.push(format!("jwks {reason}"));
+    }
+    for (name, uri) in
+        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.backchannel_logout_uri)]
+    {
+        if let Some(reason) = uri.as_deref().and_then(outbound::refuse_registration) {
+            wrong.push(format!("{name} {reason}"));
+        }
     }
     if client.client_secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < 32) {
         wrong.push(
@@ -141,7 +150,7 @@ fn profile(client: &ClientConfig) -> Profile {
 }
 
 fn has_keys(client: &ClientConfig) -> bool {
-    client.jwks.is_some() || client.jwks_file.is_some()
+    client.jwks.is_some() || client.jwks_file.is_some() || client.jwks_uri.is_some()
 }
 
 /// The public keys as they are stored, from wherever the settings have them.

@@ -1,6 +1,8 @@
 //! `private_key_jwt`: RFC 7523 §2.2 and §3, OpenID Connect Core §9. A client signs who it is with a key whose
 //! public half it registered.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::Jwk;
 use platform::jws::{self, Jws};
@@ -45,11 +47,11 @@ pub fn claimed(assertion: &str) -> Option<String> {
 /// Whether `assertion` proves that it is `client` who sent it, now and here, for the first time.
 pub async fn verify(app: &App, client: &Client, assertion: &str) -> Result<(), TokenError> {
     let refuse = TokenError::InvalidClient;
-    let keys = registered_keys(client).map_err(refuse)?;
     let jws = Jws::parse(assertion).map_err(refuse)?;
     if !client.accepts_alg(&jws.header.alg) {
         return Err(refuse("its alg is not one of the client's profile"));
     }
+    let keys = registered_keys(app, client, jws.header.kid.as_deref()).await.map_err(refuse)?;
     let claims = jws.verify(&keys).map_err(refuse)?;
     let now = app.clock.now();
     let expires_at = judge(&claims, client, &app.config.issuer, now).map_err(refuse)?;
@@ -60,11 +62,19 @@ pub async fn verify(app: &App, client: &Client, assertion: &str) -> Result<(), T
     if first { Ok(()) } else { Err(refuse("the assertion was used before")) }
 }
 
-/// The public keys that a client is registered with.
-pub fn registered_keys(client: &Client) -> Result<Vec<Jwk>, &'static str> {
+/// The public keys that a client is registered with, or that are now at the address that it is registered with:
+/// those that are known there, unless they lack `kid`.
+pub async fn registered_keys(
+    app: &App,
+    client: &Client,
+    kid: Option<&str>,
+) -> Result<Arc<[Jwk]>, &'static str> {
+    if let Some(uri) = &client.jwks_uri {
+        return app.client_keys.find(uri, kid).await;
+    }
     let jwks = client.jwks.as_deref().ok_or("the client has registered no keys")?;
     let jwks = serde_json::from_str(jwks).ok();
-    jwks.and_then(|jwks| jws::keys(&jwks)).ok_or("the client's keys cannot be read")
+    jwks.and_then(|jwks| jws::keys(&jwks)).map(Arc::from).ok_or("the client's keys cannot be read")
 }
 
 /// Until when it is good.

@@ -26,7 +26,8 @@ pub async fn open(app: &App, client: &Client, request: &str) -> Result<Parameter
     if !client.accepts_alg(&jws.header.alg) {
         return Err("its alg is not one of the client's profile");
     }
-    let claims: Map<String, Value> = jws.verify(&registered_keys(client)?)?;
+    let keys = registered_keys(app, client, jws.header.kid.as_deref()).await?;
+    let claims: Map<String, Value> = jws.verify(&keys)?;
     judge(app, client, &claims)?;
 
     let mut encoded = url::form_urlencoded::Serializer::new(String::new());

@@ -29,12 +29,12 @@ async fn idp_with(db: platform::testing::TestDb, keys: &[&Key]) -> TestIdp {
     .await
 }
 
-fn good(idp: &TestIdp, jti: &str) -> Value {
+pub fn good(idp: &TestIdp, jti: &str) -> Value {
     let now = idp.clock.now().timestamp();
     json!({"iss": "bank", "sub": "bank", "aud": idp.url, "jti": jti, "iat": now, "exp": now + 60})
 }
 
-async fn present(idp: &TestIdp, assertion: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
+pub async fn present(idp: &TestIdp, assertion: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
     let mut form = vec![("grant_type", "client_credentials"), ("scope", "tasks:read")];
     form.extend([("client_assertion_type", TYPE), ("client_assertion", assertion)]);
     form.extend(more);

@@ -15,6 +15,7 @@ mod algorithms;
 mod assertions;
 mod authorize;
 mod claims;
+mod client_keys;
 mod clients;
 mod code;
 mod device;

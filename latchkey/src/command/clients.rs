@@ -18,7 +18,7 @@ pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Fail
     let db = open(&config.idp).await?;
     match action {
         ClientAction::Add(new) => {
-            let (id, with_keys) = (new.client_id.clone(), new.jwks_file.is_some());
+            let (id, with_keys) = (new.client_id.clone(), new.jwks_file.is_some() || new.jwks_uri.is_some());
             let confidential = !new.public && !with_keys;
             let secret =
                 clients::add(&db, described(new, &config), confidential, Clock::System.now()).await?;
@@ -48,6 +48,7 @@ fn described(new: NewClient, config: &Config) -> ClientConfig {
         jwks_file: new.jwks_file,
         profile: new.profile,
         id_token_signed_response_alg: new.id_token_signed_response_alg,
+        jwks_uri: new.jwks_uri,
         first_party: new.first_party,
         require_pushed_authorization_requests: new.require_pushed_authorization_requests,
         require_signed_request_object: new.require_signed_request_object,
@@ -82,6 +83,7 @@ fn show(client: idp::store::clients::Client) -> Result<(), Failure> {
         ("name", client.name),
         ("token_endpoint_auth_method", client.token_endpoint_auth_method),
         ("profile", client.profile.as_str().to_owned()),
+        ("jwks_uri", none(client.jwks_uri.unwrap_or_default())),
         ("grant_types", client.grant_types.to_string()),
         ("redirect_uris", none(client.redirect_uris.to_string())),
         ("post_logout_redirect_uris", none(client.post_logout_redirect_uris.to_string())),

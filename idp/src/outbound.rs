@@ -1,0 +1,210 @@
+//! Requests that a client's settings make us send: for the keys at its `jwks_uri`, with logout tokens. Whoever
+//! registers a client chooses where they go: none may reach what only this machine can reach.
+//!
+//! https; names are resolved here and connections go to the addresses that were checked, so that a name which
+//! changes its mind in between gains nothing; no redirects, no proxies, limits on time and size.
+
+mod addresses;
+
+use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use platform::config::is_loopback;
+use reqwest::{
+    Certificate, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect,
+};
+use url::{Host, Url};
+
+use crate::config::Config;
+
+/// For everything from the name to the last byte of the answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest document that is read, in bytes.
+const MAX_DOCUMENT: usize = 64 * 1024;
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Connects to addresses that were checked.
+    checked: reqwest::Client,
+    /// Connects to anything: for what nobody but we ourselves chose.
+    unchecked: reqwest::Client,
+    allowed: Arc<[IpNet]>,
+    own: Arc<[String]>,
+    /// Plain http is spoken on this machine, with those who speak it with us.
+    http_on_loopback: bool,
+}
+
+/// Why there is no answer; for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("it is no URL that is asked: {0}")]
+    Refused(&'static str),
+    #[error("{0}")]
+    Failed(String),
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("the answer is larger than {MAX_DOCUMENT} bytes")]
+    TooLarge,
+}
+
+impl From<reqwest::Error> for Error {
+    /// With the causes, and without the URL: its query may be a secret.
+    fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self::Failed(text)
+    }
+}
+
+impl Outbound {
+    /// `Err` says which setting cannot be used.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        Self::resolving(config, Arc::new(System))
+    }
+
+    fn resolving(config: &Config, lookup: Arc<dyn Resolve>) -> Result<Self, String> {
+        let settings = &config.outbound;
+        let allowed: Arc<[IpNet]> = settings.allowed_addresses.clone().into();
+        let authorities = settings.ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let client = |authorities: Vec<Certificate>| {
+            reqwest::Client::builder()
+                .user_agent(concat!("latchkey-idp/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .timeout(TIMEOUT)
+                .tls_certs_merge(authorities)
+        };
+        let checked = Checked { lookup, allowed: allowed.clone() };
+        let build = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| format!("cannot make an HTTP client: {error}"))
+        };
+        Ok(Self {
+            checked: build(client(authorities.clone()).dns_resolver(Arc::new(checked)))?,
+            unchecked: build(client(authorities))?,
+            allowed,
+            own: settings.own.clone().into(),
+            http_on_loopback: Url::parse(&config.issuer)
+                .is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer)),
+        })
+    }
+
+    /// The document at `uri`.
+    pub async fn get(&self, uri: &str) -> Result<Vec<u8>, Error> {
+        let (client, url) = self.admit(uri)?;
+        let mut response = client.get(url).send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(Error::Status(response.status()));
+        }
+        let mut document = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if document.len() + chunk.len() > MAX_DOCUMENT {
+                return Err(Error::TooLarge);
+            }
+            document.extend_from_slice(&chunk);
+        }
+        Ok(document)
+    }
+
+    /// Posts a form; what is answered beyond the status is not read.
+    pub async fn post(&self, uri: &str, form: &[(&str, &str)]) -> Result<StatusCode, Error> {
+        let (client, url) = self.admit(uri)?;
+        Ok(client.post(url).form(form).send().await?.status())
+    }
+
+    fn admit(&self, uri: &str) -> Result<(&reqwest::Client, Url), Error> {
+        let url = Url::parse(uri).map_err(|_| Error::Refused("it cannot be read"))?;
+        if self.own.iter().any(|own| own == uri) {
+            return Ok((&self.unchecked, url));
+        }
+        if let Some(reason) = refuse_registration(uri) {
+            return Err(Error::Refused(reason));
+        }
+        if url.scheme() != "https" && !self.http_on_loopback {
+            return Err(Error::Refused("it is http, and the issuer is not"));
+        }
+        // Nobody asks a resolver for what is an address already.
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => Some(address.into()),
+            Some(Host::Ipv6(address)) => Some(address.into()),
+            _ => None,
+        };
+        if address.is_some_and(|address| !addresses::may_reach(address, &self.allowed)) {
+            return Err(Error::Refused("its address is not a public one, and not allowed"));
+        }
+        Ok((&self.checked, url))
+    }
+}
+
+/// Why a URI of ours to ask cannot be registered.
+#[must_use]
+pub fn refuse_registration(uri: &str) -> Option<&'static str> {
+    let Ok(url) = Url::parse(uri) else { return Some("is not an absolute URI") };
+    if uri.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || byte == b'\\') {
+        return Some("must be written in visible ASCII characters, without backslashes");
+    }
+    if uri.contains('#') {
+        return Some("must not have a fragment");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some("must not hold credentials");
+    }
+    match url.scheme() {
+        "https" => None,
+        "http" if is_loopback(&url) => None,
+        _ => Some("must be https; http is only for this machine"),
+    }
+}
+
+/// The certificates in a PEM file.
+pub fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    if certificates.is_empty() {
+        return Err(format!("{} holds no certificates in PEM", path.display()));
+    }
+    Ok(certificates)
+}
+
+/// Resolves names to those of their addresses that may be reached. Connections are made to what this answers,
+/// and to nothing else.
+struct Checked {
+    lookup: Arc<dyn Resolve>,
+    allowed: Arc<[IpNet]>,
+}
+
+impl Resolve for Checked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let found = self.lookup.resolve(name);
+        let allowed = self.allowed.clone();
+        Box::pin(async move {
+            let mut reachable =
+                found.await?.filter(|found| addresses::may_reach(found.ip(), &allowed)).peekable();
+            match reachable.peek() {
+                Some(_) => Ok(Box::new(reachable.collect::<Vec<_>>().into_iter()) as Addrs),
+                None => Err("it has no public address, and none that is allowed".into()),
+            }
+        })
+    }
+}
+
+struct System;
+
+impl Resolve for System {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
