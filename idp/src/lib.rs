@@ -36,6 +36,7 @@ use platform::{
 use clients::Clients;
 use oauth2::client_keys::ClientKeys;
 use outbound::Outbound;
+use tokio::sync::Notify;
 use tower_http::cors::{self, CorsLayer};
 
 pub use config::Config;
@@ -57,6 +58,9 @@ pub(crate) struct Parts {
     pub keys: KeyRing,
     pub clients: Clients,
     pub client_keys: ClientKeys,
+    pub outbound: Outbound,
+    /// Somebody has just logged out.
+    pub session_ended: Notify,
     pub passwords: password::Pool,
     pub place: Place,
     pub site: Site,
@@ -130,7 +134,9 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let place = account::assets::place(&config).map_err(StartError::Look)?;
     let app = App(Arc::new(Parts {
         clients: Clients::new(db.clone()),
-        client_keys: ClientKeys::new(outbound, clock.clone()),
+        client_keys: ClientKeys::new(outbound.clone(), clock.clone()),
+        outbound,
+        session_ended: Notify::new(),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
         site: Site::new(config.issuer.clone(), "idp", account::error_page(place.clone())),
         place,
@@ -166,6 +172,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
             }
         }
     });
+    oidc::backchannel_logout::start(&app, shutdown);
     Ok(router(app))
 }
 

@@ -1,5 +1,6 @@
-//! OpenID Connect: Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0.
+//! OpenID Connect: Core 1.0, Discovery 1.0, RP-Initiated and Back-Channel Logout 1.0.
 
+pub mod backchannel_logout;
 pub mod claims;
 pub mod discovery;
 pub mod document;

@@ -8,6 +8,7 @@ pub mod consents;
 pub mod device_authorizations;
 pub mod grants;
 pub mod ids;
+pub mod logout_deliveries;
 pub mod pushed_authorization_requests;
 pub mod refresh_tokens;
 pub mod revoked_access_tokens;

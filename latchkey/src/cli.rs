@@ -140,7 +140,7 @@ pub(crate) enum UserAction {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientAction {
     /// Register an app. Its secret is printed once.
-    Add(NewClient),
+    Add(Box<NewClient>),
     /// Show every app.
     List,
     /// Show everything about an app.
@@ -161,6 +161,9 @@ pub(crate) struct NewClient {
     /// Where people may be sent after logging out; may be given several times.
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     pub(crate) post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that a session has ended (OpenID Connect Back-Channel Logout).
+    #[arg(long, value_name = "URI")]
+    pub(crate) backchannel_logout_uri: Option<String>,
     /// What it may ask for, separated by spaces.
     #[arg(long, value_name = "SCOPES")]
     pub(crate) scope: Option<String>,

@@ -13,15 +13,27 @@ pub enum Kind {
     AccessToken,
     /// OpenID Connect Core names no type: absent, or `JWT`.
     IdToken,
+    /// Back-Channel Logout 1.0 §2.4.
+    LogoutToken,
 }
 
 impl Kind {
     fn is(self, typ: Option<&str>) -> bool {
-        match self {
-            Self::AccessToken => typ.is_some_and(|typ| {
-                typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
+        match self.typ() {
+            Some(own) => typ.is_some_and(|typ| {
+                typ.eq_ignore_ascii_case(own)
+                    || typ.strip_prefix("application/").is_some_and(|typ| typ.eq_ignore_ascii_case(own))
             }),
-            Self::IdToken => typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")),
+            None => typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")),
+        }
+    }
+
+    /// What we write; of ID tokens nothing, as relying parties know them.
+    fn typ(self) -> Option<&'static str> {
+        match self {
+            Self::AccessToken => Some("at+jwt"),
+            Self::IdToken => None,
+            Self::LogoutToken => Some("logout+jwt"),
         }
     }
 }
@@ -41,7 +53,7 @@ impl Snapshot {
     ) -> Result<String, InvalidToken> {
         let key = self.active(algorithm)?;
         let mut header = Header::new(algorithm.into());
-        header.typ = (kind == Kind::AccessToken).then(|| "at+jwt".to_owned());
+        header.typ = kind.typ().map(str::to_owned);
         header.kid = Some(key.kid.clone());
         encode(&header, claims, &key.encoding).map_err(|_| InvalidToken("it could not be signed"))
     }

@@ -31,6 +31,9 @@ struct More {
     introspection_endpoint: String,
     /// RFC 8628 §4.
     device_authorization_endpoint: String,
+    /// Back-Channel Logout 1.0 §2.1.
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
     /// RFC 9126 §5.
     pushed_authorization_request_endpoint: String,
     require_pushed_authorization_requests: bool,
@@ -91,6 +94,8 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         revocation_endpoint: at("/revoke"),
         introspection_endpoint: at("/introspect"),
         device_authorization_endpoint: at("/device_authorization"),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
         pushed_authorization_request_endpoint: at("/par"),
         require_pushed_authorization_requests: false,
         code_challenge_methods_supported: texts(&["S256"]),

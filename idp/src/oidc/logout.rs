@@ -101,6 +101,7 @@ async fn finish(app: &App, session: Option<Session>, request: LogoutRequest) -> 
         let mut tx = app.db.write().await?;
         sessions::end(&mut tx, session.id, app.clock.now()).await?;
         tx.commit().await?;
+        app.session_ended.notify_one();
         tracing::info!(user.id = %session.user_id, session.id = %session.id, client = %current().client, "{} logged out", session.user_id);
     }
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

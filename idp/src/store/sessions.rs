@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use platform::{on_conn, secret::SecretHash};
 
-use super::{Conn, Error, SessionId, Tx, UserId};
+use super::{Conn, Error, SessionId, Tx, UserId, logout_deliveries};
 
 /// A session that is alive, with the person it belongs to.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -96,26 +96,38 @@ pub async fn touch(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(),
     })
 }
 
-/// Ends a session; what is bound to it ends with it (`live_grants`).
+/// Ends a session; what is bound to it ends with it (`live_grants`), and clients are told.
 pub async fn end(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query("UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
-            .bind(id)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(drop)
-    })
+    let ended = on_conn!(&mut *tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id",
+        )
+        .bind(id)
+        .bind(now)
+        .fetch_all(conn)
+        .await
+    })?;
+    tell(tx, ended, now).await
 }
 
 /// Ends every session of a person.
 pub async fn end_all(tx: &mut Tx, user_id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query("UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
-            .bind(user_id)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(drop)
-    })
+    let ended = on_conn!(&mut *tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id",
+        )
+        .bind(user_id)
+        .bind(now)
+        .fetch_all(conn)
+        .await
+    })?;
+    tell(tx, ended, now).await
+}
+
+/// No session ends without this. Only who has ended one gets here with it: nobody is told twice.
+async fn tell(tx: &mut Tx, ended: Vec<SessionId>, now: DateTime<Utc>) -> Result<(), Error> {
+    for id in ended {
+        logout_deliveries::insert(tx, id, now).await?;
+    }
+    Ok(())
 }

@@ -9,8 +9,13 @@ use super::Error;
 const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 10] = [
-    "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= $1 LIMIT $2)",
+const STATEMENTS: [&str; 11] = [
+    // As long as its session goes on, a grant says which client wants to know of the end.
+    "DELETE FROM grants WHERE id IN (
+         SELECT grants.id FROM grants
+         JOIN clients ON clients.id = client_id JOIN sessions ON sessions.id = session_id
+         WHERE grants.expires_at <= $1
+         AND (backchannel_logout_uri IS NULL OR ended_at IS NOT NULL OR sessions.expires_at <= $1) LIMIT $2)",
     "DELETE FROM sessions WHERE id IN (
          SELECT id FROM sessions WHERE expires_at <= $1
          AND NOT EXISTS (SELECT 1 FROM grants WHERE session_id = sessions.id) LIMIT $2)",
@@ -28,6 +33,8 @@ const STATEMENTS: [&str; 10] = [
          SELECT client_id, jti_hash FROM client_assertions WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM dpop_proofs WHERE proof_hash IN (
          SELECT proof_hash FROM dpop_proofs WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN (
+         SELECT session_id, client_id FROM logout_deliveries WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

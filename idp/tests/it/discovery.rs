@@ -37,6 +37,8 @@ on_each_database! {
         assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
         assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["RS256", "PS256", "ES256", "EdDSA"]));
         assert_eq!(metadata["authorization_response_iss_parameter_supported"], json!(true));
+        assert_eq!(metadata["backchannel_logout_supported"], json!(true));
+        assert_eq!(metadata["backchannel_logout_session_supported"], json!(true));
         // Its default is true: not saying so would be a claim.
         assert_eq!(metadata["request_uri_parameter_supported"], json!(false));
     }

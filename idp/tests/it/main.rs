@@ -14,6 +14,7 @@ mod access_tokens;
 mod algorithms;
 mod assertions;
 mod authorize;
+mod backchannel_logout;
 mod claims;
 mod client_keys;
 mod clients;

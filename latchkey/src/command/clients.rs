@@ -21,7 +21,7 @@ pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Fail
             let (id, with_keys) = (new.client_id.clone(), new.jwks_file.is_some() || new.jwks_uri.is_some());
             let confidential = !new.public && !with_keys;
             let secret =
-                clients::add(&db, described(new, &config), confidential, Clock::System.now()).await?;
+                clients::add(&db, described(*new, &config), confidential, Clock::System.now()).await?;
             printed(&id, secret.as_ref(), with_keys, &config.idp.issuer)
         }
         ClientAction::List => {
@@ -42,6 +42,7 @@ fn described(new: NewClient, config: &Config) -> ClientConfig {
         client_id: new.client_id,
         redirect_uris: new.redirect_uris,
         post_logout_redirect_uris: new.post_logout_redirect_uris,
+        backchannel_logout_uri: new.backchannel_logout_uri,
         scope: new.scope,
         grant_types: (!new.grant_types.is_empty()).then_some(new.grant_types),
         audience: new.audience.unwrap_or_else(|| config.api.audience().to_owned()),
@@ -87,6 +88,7 @@ fn show(client: idp::store::clients::Client) -> Result<(), Failure> {
         ("grant_types", client.grant_types.to_string()),
         ("redirect_uris", none(client.redirect_uris.to_string())),
         ("post_logout_redirect_uris", none(client.post_logout_redirect_uris.to_string())),
+        ("backchannel_logout_uri", none(client.backchannel_logout_uri.unwrap_or_default())),
         ("scope", client.scope),
         ("audience", none(client.audience)),
         ("id_token_signed_response_alg", client.id_token_signed_response_alg.as_str().to_owned()),
