@@ -223,6 +223,9 @@ pub(crate) fn register_web(config: &mut Config) -> Result<(), Failure> {
         return Ok(());
     }
     let Config { idp, web, .. } = config;
+    let backchannel_logout_uri = format!("{}/backchannel-logout", web.public_url);
+    // Whether or not this machine may be asked by anybody else's wish.
+    idp.outbound.own.push(backchannel_logout_uri.clone());
     let secret = idp::web_client_secret(idp)?;
     idp.clients.push(idp::config::ClientConfig {
         client_id: web.client_id.clone(),
@@ -230,6 +233,7 @@ pub(crate) fn register_web(config: &mut Config) -> Result<(), Failure> {
         client_secret: Some(secret.clone()),
         redirect_uris: vec![format!("{}/callback", web.public_url)],
         post_logout_redirect_uris: vec![format!("{}/", web.public_url)],
+        backchannel_logout_uri: Some(backchannel_logout_uri),
         scope: Some(WEB_SCOPE.to_owned()),
         audience: web.api_url.clone(),
         first_party: true,

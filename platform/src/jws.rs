@@ -3,9 +3,10 @@
 //! No header ever leads to a key: callers say which keys they trust before they know what was signed.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
+    jwk::{AlgorithmParameters, EllipticCurve, PublicKeyUse},
 };
 use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::Value;

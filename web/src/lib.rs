@@ -140,6 +140,7 @@ fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), visit::layer))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         .layer(middleware::from_fn_with_state(app.site.clone(), pages::layer))
+        .route("/backchannel-logout", post(oidc::backchannel_logout::post)) // for the provider, not for people
         .with_state(app)
         .merge(assets)
 }
@@ -151,7 +152,8 @@ async fn sweep(app: App) {
         loop {
             let mut tx = app.db.write().await?;
             let swept = store::sessions::sweep(&mut tx, now, idle_since).await?
-                + store::logins::sweep(&mut tx, now).await?;
+                + store::logins::sweep(&mut tx, now).await?
+                + store::logout_tokens::sweep(&mut tx, now).await?;
             tx.commit().await?;
             if swept == 0 {
                 return Ok::<(), platform::db::Error>(());

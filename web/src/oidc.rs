@@ -1,5 +1,6 @@
 //! OpenID Connect, as its relying party (authorization code flow, OpenID Connect Core 1.0 §3.1).
 
+pub(crate) mod backchannel_logout;
 pub(crate) mod callback;
 mod discovery;
 mod http;

@@ -82,10 +82,12 @@ impl Session {
         Ok(Some((session, row.last_seen_at)))
     }
 
-    /// Makes a session under a new id, in place of the one that the browser had; answers its cookie.
+    /// Makes a session under a new id, in place of the one that the browser had; answers its cookie. `sid`: what
+    /// the provider calls it.
     pub(crate) async fn start(
         app: &App,
         content: &Content,
+        sid: Option<&str>,
         access_token_expires_at: DateTime<Utc>,
         replaced: Option<&Self>,
     ) -> Result<HeaderValue, db::Error> {
@@ -99,6 +101,8 @@ impl Session {
             created_at: now,
             last_seen_at: now,
             expires_at: now + lifetime,
+            sid_hash: sid.map(SecretHash::of),
+            subject_hash: Some(SecretHash::of(&content.subject)),
         };
         let mut tx = app.db.write().await?;
         if let Some(replaced) = replaced {

@@ -1,6 +1,7 @@
 //! The only place with SQL: one module a table.
 
 pub(crate) mod logins;
+pub(crate) mod logout_tokens;
 pub(crate) mod sessions;
 
 #[cfg(test)]
@@ -25,6 +26,8 @@ mod tests {
                 created_at: now,
                 last_seen_at: now,
                 expires_at: now + TimeDelta::days(1),
+                sid_hash: None,
+                subject_hash: None,
             };
             let mut tx = db.write().await.unwrap();
             sessions::insert(&mut tx, &id, &session).await.unwrap();
@@ -53,6 +56,8 @@ mod tests {
                     created_at: past,
                     last_seen_at,
                     expires_at,
+                    sid_hash: None,
+                    subject_hash: None,
                 };
                 sessions::insert(&mut tx, &SecretHash::of(id), &session).await.unwrap();
             }

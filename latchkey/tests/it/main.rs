@@ -15,6 +15,7 @@ mod command_line;
 mod configuration;
 mod journey;
 mod log;
+mod logout;
 mod nodes;
 mod outages;
 mod person;

@@ -93,6 +93,28 @@ impl Person {
         if answer.status() == 303 { Ok(()) } else { Err(answer.text().await?.into()) }
     }
 
+    /// Goes there, and wherever that leads. Ports do not tell cookies apart, as in browsers.
+    pub async fn visit(&self, url: &str) -> Result<Response> {
+        let mut url = Url::parse(url)?;
+        loop {
+            let answer = self.send(self.http.get(url.clone())).await?;
+            match answer.headers().get(header::LOCATION) {
+                Some(location) => url = url.join(location.to_str()?)?,
+                None => return Ok(answer),
+            }
+        }
+    }
+
+    /// By the button on the account's own page.
+    pub async fn log_out(&self) -> Result<()> {
+        let page = self.visit(&format!("{}/account", self.idp)).await?.text().await?;
+        let (_, rest) = page.split_once("name=\"form_token\" value=\"").ok_or("no form")?;
+        let token = rest.split('"').next().unwrap_or_default();
+        let form = [("form_token", token)];
+        let answer = self.send(self.http.post(format!("{}/logout/confirm", self.idp)).form(&form)).await?;
+        if answer.status() == 200 { Ok(()) } else { Err(answer.text().await?.into()) }
+    }
+
     /// What the app gets for a person who is logged in.
     pub async fn code(&self, app: &App) -> Result<String> {
         let parameters = [

@@ -57,6 +57,7 @@ pub(crate) async fn get(
     let code = answer.code.ok_or(PageError::Login("neither code nor error"))?;
     let response = exchange(&app, &provider, code, login.code_verifier).await?;
     let (id_token, subject) = id_token::check(&app, &provider, &response, &Nonce::new(login.nonce)).await?;
+    let sid = id_token::sid(&id_token);
 
     let content = Content {
         name: name(&app, &provider, &response, &subject).await,
@@ -66,7 +67,7 @@ pub(crate) async fn get(
         id_token,
     };
     let expires_at = access_token_expires_at(&response, &app.clock);
-    let cookie = Session::start(&app, &content, expires_at, visit.session.as_ref()).await?;
+    let cookie = Session::start(&app, &content, sid.as_deref(), expires_at, visit.session.as_ref()).await?;
     tracing::info!(user.id = %content.subject, "logged in");
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&login.return_to)).into_response())
 }

@@ -13,6 +13,7 @@ use openidconnect::{
 };
 use platform::{
     clock::Clock,
+    jws::{self, Jwk},
     secret::{ExposeSecret, SecretString},
 };
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,8 @@ type Metadata = ProviderMetadata<
 #[derive(Debug)]
 pub(crate) struct Discovered {
     pub(super) client: Client,
+    /// What logout tokens are signed with.
+    pub(super) keys: Vec<Jwk>,
     pub(super) end_session_endpoint: Option<Url>,
     /// Authorization responses without `iss` are refused (RFC 9207 §2.4).
     pub(super) iss_expected: bool,
@@ -146,10 +149,12 @@ impl Provider {
             Err(_) => discover().await.map_err(|error| Unavailable::because("discovery", &error))?,
         };
         let additional = metadata.additional_metadata().clone();
+        let keys = serde_json::to_value(metadata.jwks()).ok().and_then(|jwks| jws::keys(&jwks));
         let secret = ClientSecret::new(self.client_secret.expose_secret().to_owned());
         Ok(Discovered {
             client: Client::from_provider_metadata(metadata, self.client_id.clone(), Some(secret))
                 .set_redirect_uri(self.redirect_uri.clone()),
+            keys: keys.unwrap_or_default(),
             end_session_endpoint: additional.end_session_endpoint,
             iss_expected: additional.authorization_response_iss_parameter_supported,
         })

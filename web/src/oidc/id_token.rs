@@ -6,6 +6,9 @@ use openidconnect::{
     core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJwsSigningAlgorithm, CoreTokenResponse},
 };
 
+use platform::jws;
+use serde::Deserialize;
+
 use super::{Unavailable, discovery::Discovered};
 use crate::{App, error::PageError};
 
@@ -57,6 +60,15 @@ pub(super) async fn check<N: NonceVerifier + Copy>(
         verified => verified,
     };
     Ok((id_token.to_string(), subject?))
+}
+
+/// What the provider calls the session (Back-Channel Logout 1.0 §2.1), in an ID token that was checked.
+pub(super) fn sid(id_token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Sid {
+        sid: Option<String>,
+    }
+    jws::claimed::<Sid>(id_token)?.sid
 }
 
 fn verify(

@@ -15,14 +15,18 @@ pub(crate) struct Session {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) last_seen_at: DateTime<Utc>,
     pub(crate) expires_at: DateTime<Utc>,
+    /// What the provider calls it and the person (`sid`, `sub`); `None` in rows of older versions.
+    pub(crate) sid_hash: Option<SecretHash>,
+    pub(crate) subject_hash: Option<SecretHash>,
 }
 
 pub(crate) async fn insert(tx: &mut Tx, id: &SecretHash, session: &Session) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
             "INSERT INTO sessions
-             (id_hash, sealed, version, access_token_expires_at, created_at, last_seen_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             (id_hash, sealed, version, access_token_expires_at, created_at, last_seen_at, expires_at,
+              sid_hash, subject_hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(id)
         .bind(&session.sealed)
@@ -31,6 +35,8 @@ pub(crate) async fn insert(tx: &mut Tx, id: &SecretHash, session: &Session) -> R
         .bind(session.created_at)
         .bind(session.last_seen_at)
         .bind(session.expires_at)
+        .bind(&session.sid_hash)
+        .bind(&session.subject_hash)
         .execute(conn)
         .await
         .map(drop)
@@ -46,7 +52,8 @@ pub(crate) async fn find(
 ) -> Result<Option<Session>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT sealed, version, access_token_expires_at, created_at, last_seen_at, expires_at
+            "SELECT sealed, version, access_token_expires_at, created_at, last_seen_at, expires_at,
+                    sid_hash, subject_hash
              FROM sessions WHERE id_hash = $1 AND expires_at > $2 AND last_seen_at > $3",
         )
         .bind(id)
@@ -95,6 +102,28 @@ pub(crate) async fn refresh(
 pub(crate) async fn delete(tx: &mut Tx, id: &SecretHash) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(id).execute(conn).await.map(drop)
+    })
+}
+
+/// Ends what the provider knows under this `sid`; returns how many sessions that were.
+pub(crate) async fn delete_by_sid(tx: &mut Tx, sid: &SecretHash) -> Result<u64, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM sessions WHERE sid_hash = $1")
+            .bind(sid)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+    })
+}
+
+/// Ends all sessions of a person; returns how many.
+pub(crate) async fn delete_by_subject(tx: &mut Tx, subject: &SecretHash) -> Result<u64, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM sessions WHERE subject_hash = $1")
+            .bind(subject)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
     })
 }
 

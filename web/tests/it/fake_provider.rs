@@ -116,6 +116,18 @@ impl Op {
     }
 }
 
+impl Known {
+    /// A JWT of the provider's, with this `typ`.
+    pub(crate) fn sign(&self, typ: Option<&str>, claims: &Value) -> String {
+        let mut header = Header::new(Algorithm::RS256);
+        header.typ = typ.map(str::to_owned);
+        header.kid = Some(self.key.to_string());
+        let pem = KEYS[self.key].to_pkcs8_pem(LineEnding::LF).unwrap();
+        let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
+        jsonwebtoken::encode(&header, claims, &key).unwrap()
+    }
+}
+
 async fn discovery(State(op): State<Op>) -> Json<Value> {
     let mut known = op.known();
     known.discoveries += 1;
@@ -225,7 +237,7 @@ fn id_token(known: &Known, nonce: Option<String>, access_token: &str) -> String 
     let half = |text: &str| URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..16]);
     let mut claims = json!({
         "iss": known.issuer, "sub": "alice", "aud": "latchkey-web", "iat": now, "exp": now + 3600,
-        "at_hash": half(access_token),
+        "at_hash": half(access_token), "sid": format!("session-{}", known.token_requests - known.refreshes),
     });
     if let Some(nonce) = nonce {
         claims["nonce"] = nonce.into();

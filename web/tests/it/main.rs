@@ -6,6 +6,7 @@
     reason = "tests fail loudly"
 )]
 
+mod backchannel_logout;
 mod browser;
 mod fake_api;
 mod fake_provider;

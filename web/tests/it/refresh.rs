@@ -52,6 +52,19 @@ on_each_database! {
         browser.log_in(&seen.location).await.leads_to("/tasks?filter=done");
     }
 
+    /// OpenID Connect Core §12.2.
+    async fn a_refresh_that_brings_a_bad_id_token_ends_the_session(db) {
+        let world = World::new(db).await;
+        for fault in [Fault::Issuer, Fault::Audience, Fault::Expired, Fault::AtHash, Fault::OtherKey, Fault::AlgNone] {
+            world.fault(Fault::None);
+            let browser = world.member().await;
+            world.clock.advance(TimeDelta::hours(1));
+            world.fault(fault);
+            browser.get("/tasks").await.leads_to("/login?return_to=%2Ftasks");
+            assert!(world.sealed_sessions().await.is_empty(), "{fault:?}");
+        }
+    }
+
     async fn a_form_of_an_ended_session_changes_nothing_and_says_so_after_login(db) {
         let world = World::new(db).await;
         let browser = world.member().await;
