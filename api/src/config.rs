@@ -1,9 +1,12 @@
 //! The task API's settings: `[api]` in `latchkey.toml`, `LATCHKEY_API__…` in the environment.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
-use platform::config::{self, Mistakes};
+use platform::{
+    config::{self, Mistakes},
+    tls::{self, Reached, Tls},
+};
 use serde::Deserialize;
 
 use crate::bearer;
@@ -12,6 +15,8 @@ use crate::bearer;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub listen: Vec<SocketAddr>,
+    /// https by ourselves; without it, a proxy speaks it.
+    pub tls: Option<Tls>,
     /// Where clients reach this API. Also its resource identifier (RFC 9728).
     pub public_url: String,
     /// The OpenID provider whose access tokens are accepted: exactly what they say in `iss`.
@@ -20,6 +25,8 @@ pub struct Config {
     pub audience: Option<String>,
     /// Where the issuer's keys are; found through its metadata when absent.
     pub jwks_uri: Option<String>,
+    /// Authorities that are trusted beside the system's, when the issuer is called.
+    pub ca_file: Option<PathBuf>,
     /// `sqlite:<path>` or `postgres://…`
     pub database_url: String,
     /// Origins whose scripts may call this API (CORS).
@@ -36,10 +43,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: config::loopback(8000),
+            tls: None,
             public_url: "http://localhost:8000".into(),
             issuer: "http://localhost:9000".into(),
             audience: None,
             jwks_uri: None,
+            ca_file: None,
             database_url: "sqlite:data/api.db".into(),
             allowed_origins: vec!["http://localhost:3000".into()],
             trusted_proxies: Vec::new(),
@@ -59,6 +68,14 @@ impl Config {
         if self.listen.is_empty() {
             mistakes.add("api.listen", "must name at least one address");
         }
+        Reached {
+            section: "api",
+            public_url: &self.public_url,
+            listen: &self.listen,
+            tls: self.tls.as_ref(),
+            trusted_proxies: &self.trusted_proxies,
+        }
+        .check(mistakes);
         config::check_public_url("api.public_url", &self.public_url, mistakes);
         // Some providers' issuers end with a slash, and `iss` is compared byte for byte.
         let issuer = self.issuer.strip_suffix('/').unwrap_or(&self.issuer);
@@ -71,6 +88,7 @@ impl Config {
         {
             mistakes.add("api.jwks_uri", "must be an https URL (http only on localhost)");
         }
+        tls::check_ca_file("api", self.ca_file.as_deref(), mistakes);
         if let Err(message) = platform::db::check_url(&self.database_url) {
             mistakes.add("api.database_url", message);
         }

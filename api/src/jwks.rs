@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwapOption;
 use axum::http::header;
 use chrono::{DateTime, TimeDelta, Utc};
-use platform::{clock::Clock, config::is_loopback, server::Shutdown};
+use platform::{clock::Clock, config::is_loopback, server::Shutdown, tls};
 use reqwest::redirect;
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
@@ -93,16 +93,13 @@ enum FetchError {
 
 impl Jwks {
     /// Starts fetching in the background; does not wait for it.
-    pub(crate) fn start(
-        config: &Config,
-        clock: Clock,
-        shutdown: &Shutdown,
-    ) -> Result<Arc<Self>, reqwest::Error> {
+    pub(crate) fn start(config: &Config, clock: Clock, shutdown: &Shutdown) -> Result<Arc<Self>, String> {
         let http = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(FETCH_TIMEOUT)
-            .user_agent(concat!("latchkey-api/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+            .user_agent(concat!("latchkey-api/", env!("CARGO_PKG_VERSION")));
+        let http = tls::trusting(http, config.ca_file.as_deref())?;
+        let http = http.build().map_err(|error| error.to_string())?;
         let jwks = Arc::new(Self {
             issuer: config.issuer.clone(),
             jwks_uri: config.jwks_uri.clone(),

@@ -52,7 +52,7 @@ pub enum StartError {
     #[error("the task API's database: {0}")]
     Database(#[from] db::OpenError),
     #[error("the task API's HTTP client: {0}")]
-    HttpClient(#[from] reqwest::Error),
+    HttpClient(String),
     #[error("the task API's documentation: {0}")]
     Docs(#[from] docs::Error),
 }
@@ -63,7 +63,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let app = App {
         rules: Arc::new(Rules::of(&config)),
         challenge: metadata::challenge(&config).into(),
-        jwks: Jwks::start(&config, clock.clone(), shutdown)?,
+        jwks: Jwks::start(&config, clock.clone(), shutdown).map_err(StartError::HttpClient)?,
         config: Arc::new(config),
         clock,
         lists: Memory::new(db.clone()),

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use platform::{
     config::{Mistakes, check_public_url, loopback},
     place::Look,
+    tls::{Reached, Tls},
 };
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -25,6 +26,8 @@ pub struct Config {
     /// The issuer identifier: the public origin, without a path.
     pub issuer: String,
     pub listen: Vec<SocketAddr>,
+    /// https by ourselves; without it, a proxy speaks it.
+    pub tls: Option<Tls>,
     /// `sqlite:<path>` or `postgres://…`
     pub database_url: String,
     pub keys_dir: PathBuf,
@@ -52,6 +55,7 @@ impl Default for Config {
         Self {
             issuer: "http://localhost:9000".to_owned(),
             listen: loopback(9000),
+            tls: None,
             database_url: "sqlite:data/idp.db".to_owned(),
             keys_dir: "keys".into(),
             name: "Latchkey".to_owned(),
@@ -256,6 +260,14 @@ impl Config {
         if self.listen.is_empty() {
             mistakes.add("idp.listen", "names no address to listen on");
         }
+        Reached {
+            section: "idp",
+            public_url: &self.issuer,
+            listen: &self.listen,
+            tls: self.tls.as_ref(),
+            trusted_proxies: &self.trusted_proxies,
+        }
+        .check(mistakes);
         if let Err(message) = platform::db::check_url(&self.database_url) {
             mistakes.add("idp.database_url", message);
         }

@@ -12,6 +12,7 @@ use platform::{
     clock::Clock,
     secret::ExposeSecret,
     server::{self, Shutdown},
+    tls::Tls,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,9 +39,9 @@ pub(crate) async fn all(mut config: Config) -> Result<(), Failure> {
         async { api::start(api, Clock::System, &running.shutdown).await.map_err(Failure::from) },
         async { web::start(web, Clock::System, &running.shutdown).await.map_err(Failure::from) },
     )?;
-    running.serve(idp_listeners, &idp)?;
-    running.serve(api_listeners, &api)?;
-    running.serve(web_listeners, &web)?;
+    running.serve(idp_listeners, &idp, config.idp.tls.as_ref())?;
+    running.serve(api_listeners, &api, config.api.tls.as_ref())?;
+    running.serve(web_listeners, &web, config.web.tls.as_ref())?;
 
     let Config { idp, api, web, .. } = &config;
     say(format_args!(
@@ -70,7 +71,7 @@ pub(crate) async fn idp(mut config: Config) -> Result<(), Failure> {
     // As in one process: another node may run all three on this database.
     config::register_web(&mut config)?;
     let router = idp::start(config.idp.clone(), Clock::System, &running.shutdown).await?;
-    running.serve(listeners, &router)?;
+    running.serve(listeners, &router, config.idp.tls.as_ref())?;
     say(format_args!("The identity provider is running at {}.\n", config.idp.issuer))?;
     say(format_args!("  Data  {}", places(&[&config.idp.database_url])))?;
     say(format_args!("  Keys  {}", absolute(&config.idp.keys_dir)))?;
@@ -82,7 +83,7 @@ pub(crate) async fn api(config: Config) -> Result<(), Failure> {
     let mut running = Running::new(&config)?;
     let listeners = bind("api", &config.api.listen)?;
     let router = api::start(config.api.clone(), Clock::System, &running.shutdown).await?;
-    running.serve(listeners, &router)?;
+    running.serve(listeners, &router, config.api.tls.as_ref())?;
     say(format_args!("The task API is running at {0} (documentation: {0}/docs).\n", config.api.public_url))?;
     say(format_args!(
         "  Trusts  {}, for tokens with the audience {}",
@@ -98,7 +99,7 @@ pub(crate) async fn web(config: Config) -> Result<(), Failure> {
     let mut running = Running::new(&config)?;
     let listeners = bind("web", &config.web.listen)?;
     let router = web::start(config.web.clone(), Clock::System, &running.shutdown).await?;
-    running.serve(listeners, &router)?;
+    running.serve(listeners, &router, config.web.tls.as_ref())?;
     say(format_args!("The task web UI is running at {}.\n", config.web.public_url))?;
     say(format_args!("  Signs in with  {}", config.web.issuer))?;
     say(format_args!("  Task API       {}", config.web.api_url))?;
@@ -123,8 +124,13 @@ impl Running {
         })
     }
 
-    fn serve(&mut self, listeners: Vec<TcpListener>, router: &Router) -> Result<(), Failure> {
-        Ok(server::serve(listeners, router, &self.shutdown)?)
+    fn serve(
+        &mut self,
+        listeners: Vec<TcpListener>,
+        router: &Router,
+        tls: Option<&Tls>,
+    ) -> Result<(), Failure> {
+        Ok(server::serve(listeners, router, tls, &self.shutdown)?)
     }
 
     /// Waits for Ctrl-C or SIGTERM, then lets everything end. A second Ctrl-C does not wait.

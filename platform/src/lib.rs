@@ -18,3 +18,4 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 #[expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "test support fails loudly")]
 pub mod testing;
+pub mod tls;

@@ -8,8 +8,11 @@ use std::{
 
 use axum::Router;
 use axum_server::Handle;
+use futures_util::future::BoxFuture;
 use hyper_util::rt::TokioTimer;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::tls::Tls;
 
 /// How long requests that are under way may go on once the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -59,15 +62,20 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves `router` on every listener until `shutdown`, then drains.
+/// Serves `router` on every listener until `shutdown`, then drains; by https with `tls`.
 ///
 /// # Errors
-/// When a listener cannot be handed to the runtime.
-pub fn serve(listeners: Vec<TcpListener>, router: &Router, shutdown: &Shutdown) -> io::Result<()> {
+/// When a listener cannot be handed to the runtime, or the certificate cannot be used.
+pub fn serve(
+    listeners: Vec<TcpListener>,
+    router: &Router,
+    tls: Option<&Tls>,
+    shutdown: &Shutdown,
+) -> io::Result<()> {
+    let acceptor = tls.map(|tls| tls.acceptor(shutdown)).transpose().map_err(io::Error::other)?;
     for listener in listeners {
         let handle = Handle::new();
-        // Telling HTTP/2 apart would wait for bytes without a limit of time. Proxies speak HTTP/1 here.
-        let mut server = axum_server::from_tcp(listener)?.handle(handle.clone()).http1_only();
+        let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
         server
             .http_builder()
             .http1()
@@ -77,9 +85,13 @@ pub fn serve(listeners: Vec<TcpListener>, router: &Router, shutdown: &Shutdown) 
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEAD);
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        // Telling HTTP/2 apart would wait for bytes without a limit of time. Proxies speak HTTP/1 here.
+        let mut serving: BoxFuture<'static, io::Result<()>> = match acceptor.clone() {
+            Some(acceptor) => Box::pin(server.acceptor(acceptor).http1_only().serve(service)),
+            None => Box::pin(server.http1_only().serve(service)),
+        };
         let token = shutdown.token.clone();
         shutdown.tasks.spawn(async move {
-            tokio::pin! { let serving = server.serve(service); }
             let ended = tokio::select! {
                 ended = &mut serving => ended,
                 () = token.cancelled() => {
@@ -109,7 +121,7 @@ mod tests {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::default();
-        serve(vec![listener], &Router::new(), &shutdown).unwrap();
+        serve(vec![listener], &Router::new(), None, &shutdown).unwrap();
         let silent = ["", "GET / HTTP/1.1\r\nhost: x\r\n", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
         let cut = silent.map(|sent| {
             tokio::task::spawn_blocking(move || {

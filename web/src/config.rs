@@ -7,6 +7,7 @@ use platform::{
     config::{Mistakes, check_public_url, loopback},
     place::Look,
     secret::{ExposeSecret, SecretString},
+    tls::{self, Reached, Tls},
 };
 use serde::Deserialize;
 
@@ -15,6 +16,8 @@ use serde::Deserialize;
 pub struct Config {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// https by ourselves; without it, a proxy speaks it.
+    pub tls: Option<Tls>,
     /// Where people find the pages, without a slash at the end.
     pub public_url: String,
     /// The OpenID provider.
@@ -25,6 +28,8 @@ pub struct Config {
     pub client_secret_file: Option<PathBuf>,
     /// The task API's public URL, which is also the audience of its tokens.
     pub api_url: String,
+    /// Authorities that are trusted beside the system's, when the provider and the API are called.
+    pub ca_file: Option<PathBuf>,
     /// `sqlite:<path>` or `postgres://…`.
     pub database_url: SecretString,
     /// What the place is called on its pages.
@@ -42,12 +47,14 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: loopback(3000),
+            tls: None,
             public_url: "http://localhost:3000".into(),
             issuer: "http://localhost:9000".into(),
             client_id: "latchkey-web".into(),
             client_secret: None,
             client_secret_file: None,
             api_url: "http://localhost:8000".into(),
+            ca_file: None,
             database_url: "sqlite:data/web.db".into(),
             name: "Latchkey Tasks".into(),
             look: Look::default(),
@@ -72,6 +79,15 @@ impl Config {
         if self.listen.is_empty() {
             mistakes.add("web.listen", "name at least one address");
         }
+        Reached {
+            section: "web",
+            public_url: &self.public_url,
+            listen: &self.listen,
+            tls: self.tls.as_ref(),
+            trusted_proxies: &self.trusted_proxies,
+        }
+        .check(mistakes);
+        tls::check_ca_file("web", self.ca_file.as_deref(), mistakes);
         if self.client_id.is_empty() {
             mistakes.add("web.client_id", "must not be empty");
         }

@@ -96,7 +96,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let client_secret = config.client_secret().map_err(StartError::Settings)?;
     let provider =
         oidc::Provider::new(&config, client_secret, clock.clone()).map_err(StartError::Settings)?;
-    let http = api_client::http().map_err(|error| StartError::Settings(error.to_string()))?;
+    let http = api_client::http(config.ca_file.as_deref()).map_err(StartError::Settings)?;
     let db = Db::open(config.database_url.expose_secret(), &MIGRATIONS).await?;
     let place = view::place(&config).map_err(StartError::Settings)?;
     let errors = place.clone();

@@ -9,7 +9,7 @@ use figment::{
 };
 use serde_json::Value;
 
-use crate::support::Place;
+use crate::{https::Authority, support::Place};
 
 #[test]
 fn config_check_tells_every_mistake_at_once() {
@@ -181,7 +181,11 @@ fn the_examples_in_the_documents_are_accepted() {
         for example in text.split("```toml\n").skip(1) {
             let example = example.split("```").next().unwrap();
             let place = Place::new();
-            std::fs::write(place.dir.path().join("example.toml"), example).unwrap();
+            let (certificate, key) = Authority::new().issue(place.dir.path());
+            let example = example
+                .replace("/etc/letsencrypt/live/example.com/fullchain.pem", certificate.to_str().unwrap())
+                .replace("/etc/letsencrypt/live/example.com/privkey.pem", key.to_str().unwrap());
+            std::fs::write(place.dir.path().join("example.toml"), &example).unwrap();
             // Secrets that are in files are read by the check.
             for line in example.lines().filter(|line| line.starts_with("client_secret_file")) {
                 let file = line.split('"').nth(1).unwrap();

@@ -34,6 +34,6 @@ impl Drop for TestServer {
 #[must_use]
 pub fn serve(listener: TcpListener, router: &Router, shutdown: Shutdown) -> TestServer {
     let port = listener.local_addr().expect("a bound port").port();
-    server::serve(vec![listener], router, &shutdown).expect("a listener that can be served");
+    server::serve(vec![listener], router, None, &shutdown).expect("a listener that can be served");
     TestServer { url: format!("http://localhost:{port}"), shutdown }
 }

@@ -89,7 +89,7 @@ impl Provider {
     pub(crate) fn new(config: &Config, client_secret: SecretString, clock: Clock) -> Result<Self, String> {
         let redirect_uri = format!("{}/callback", config.public_url);
         Ok(Self {
-            http: Http::new().map_err(|error| format!("cannot make an HTTP client: {error}"))?,
+            http: Http::new(config.ca_file.as_deref())?,
             issuer: IssuerUrl::new(config.issuer.clone()).map_err(|error| format!("web.issuer: {error}"))?,
             client_id: ClientId::new(config.client_id.clone()),
             client_secret,

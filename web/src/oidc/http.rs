@@ -1,8 +1,9 @@
 //! openidconnect's HTTP client, over reqwest: no redirects, limits on time and size.
 
-use std::{pin::Pin, time::Duration};
+use std::{path::Path, pin::Pin, time::Duration};
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
+use platform::tls;
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 512 * 1024;
@@ -21,14 +22,14 @@ pub(super) enum HttpError {
 }
 
 impl Http {
-    pub(super) fn new() -> reqwest::Result<Self> {
+    pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, String> {
         let client = reqwest::Client::builder()
             // A token request that followed a redirect would carry the client's secret to a stranger.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(2))
-            .timeout(Duration::from_secs(5))
-            .build()?;
-        Ok(Self(client))
+            .timeout(Duration::from_secs(5));
+        let client = tls::trusting(client, ca_file)?.build();
+        client.map(Self).map_err(|error| format!("cannot make an HTTP client: {error}"))
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
