@@ -10,6 +10,7 @@
 )]
 
 mod accessible;
+mod apache;
 mod clients;
 mod command_line;
 mod configuration;
