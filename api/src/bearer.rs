@@ -4,6 +4,7 @@
 
 mod access;
 mod keys;
+mod step_up;
 mod token;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::{App, error::BearerError};
 
 pub(crate) use access::{Access, Read, RequiredScope, Write};
 pub(crate) use keys::KeySet;
+pub(crate) use step_up::Demand;
 use token::{Refusal, Verified};
 pub(crate) use token::{Rules, is_asymmetric};
 
@@ -36,6 +38,7 @@ pub(crate) async fn authorize(app: &App, parts: &Parts, scope: &'static str) -> 
     let verified = verify(app, token).await?;
     check_possession(app, parts, scheme, token, &verified).await?;
     let grant = protect(token, scope, &verified)?;
+    step_up::check(app, parts, &verified)?;
     Ok(Caller { subject: grant.owner_id })
 }
 

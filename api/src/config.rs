@@ -37,6 +37,51 @@ pub struct Config {
     pub algorithms: Vec<String>,
     /// Values of the `typ` header that are accepted; `none` is a token without one.
     pub token_types: Vec<String>,
+    /// What a log-in must be like for some requests (RFC 9470).
+    pub step_up: Vec<StepUp>,
+}
+
+/// Requests for which an access token is not enough whose person logged in too long ago, or in another way.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepUp {
+    /// `DELETE`; every method when absent.
+    pub method: Option<String>,
+    /// As it is documented: `/api/{user_id}/tasks/{id}`.
+    pub path: String,
+    /// Seconds since the person proved who they are.
+    pub max_age: Option<u32>,
+    /// One of them must be the token's `acr`.
+    pub acr_values: Vec<String>,
+}
+
+/// What a [`StepUp`] may be about.
+const PATHS: [&str; 3] =
+    ["/api/{user_id}/tasks", "/api/{user_id}/tasks/{id}", "/api/{user_id}/tasks/{id}/complete"];
+/// Less than this a person cannot keep to.
+const SHORTEST_MAX_AGE: u32 = 60;
+
+impl StepUp {
+    fn check(&self, key: &str, mistakes: &mut Mistakes) {
+        if !PATHS.contains(&self.path.as_str()) {
+            mistakes.add(format!("{key}.path"), format!("must be one of {}", PATHS.join(", ")));
+        }
+        if let Some(method) = &self.method
+            && !["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str())
+        {
+            mistakes.add(format!("{key}.method"), format!("{method:?} is not a method of this API"));
+        }
+        if self.max_age.is_none() && self.acr_values.is_empty() {
+            mistakes.add(key, "demands nothing: set max_age or acr_values");
+        }
+        if self.max_age.is_some_and(|max_age| max_age < SHORTEST_MAX_AGE) {
+            mistakes.add(format!("{key}.max_age"), "must be at least 60 seconds");
+        }
+        let allowed = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+        if self.acr_values.iter().any(|acr| acr.is_empty() || !acr.bytes().all(allowed)) {
+            mistakes.add(format!("{key}.acr_values"), "must be texts without spaces and quotes");
+        }
+    }
 }
 
 impl Default for Config {
@@ -54,6 +99,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             algorithms: ["RS256", "PS256", "ES256", "EdDSA"].map(String::from).into(),
             token_types: vec!["at+jwt".into()],
+            step_up: Vec::new(),
         }
     }
 }
@@ -97,6 +143,9 @@ impl Config {
                 let message = format!("{origin:?} is not an origin such as https://app.example.com");
                 mistakes.add("api.allowed_origins", message);
             }
+        }
+        for (index, step_up) in self.step_up.iter().enumerate() {
+            step_up.check(&format!("api.step_up[{index}]"), mistakes);
         }
         if self.algorithms.is_empty() {
             mistakes.add("api.algorithms", "must name at least one algorithm");

@@ -11,6 +11,8 @@ use platform::{db, dpop, http};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::bearer::Demand;
+
 /// One thing that is wrong with a request: a member of its body, or a query parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
@@ -151,6 +153,8 @@ pub(crate) enum BearerError {
     InvalidToken(&'static str),
     /// `insufficient_scope`, and the scope that is needed.
     InsufficientScope(&'static str),
+    /// `insufficient_user_authentication`, RFC 9470 §3
+    InsufficientAuthentication(Demand),
     /// `invalid_dpop_proof`, RFC 9449 §7.1
     InvalidDpopProof(&'static str),
     /// Whether a proof was used before cannot be told.
@@ -186,6 +190,16 @@ impl BearerError {
                 tracing::info!(rule = "scope", scope, "refused an access token");
                 let attributes = format!(r#", error="insufficient_scope", scope="{scope}""#);
                 (StatusCode::FORBIDDEN, "The access token does not allow this.", attributes)
+            }
+            Self::InsufficientAuthentication(demand) => {
+                let demanded = demand.attributes();
+                tracing::info!(rule = "step_up", demanded, "asked for another log-in");
+                let attributes = format!(r#", error="insufficient_user_authentication"{demanded}"#);
+                (
+                    StatusCode::UNAUTHORIZED,
+                    "This needs a more recent log-in, or another kind of one.",
+                    attributes,
+                )
             }
             Self::InvalidDpopProof(rule) => {
                 tracing::info!(rule, "refused a DPoP proof");

@@ -27,7 +27,10 @@ use platform::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{bearer::Rules, jwks::Jwks, tasks::memory::Memory};
-pub use crate::{config::Config, store::MIGRATIONS};
+pub use crate::{
+    config::{Config, StepUp},
+    store::MIGRATIONS,
+};
 
 /// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);

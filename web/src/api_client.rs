@@ -1,5 +1,7 @@
 //! The task API's client: the only code that calls it.
 
+mod challenge;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::http::{Method, StatusCode, header};
@@ -15,6 +17,8 @@ use crate::{
     oidc::{self, refresh},
     session::Session,
 };
+
+pub(crate) use challenge::Challenge;
 
 /// The largest answer that is read, in bytes: some hundred tasks of the largest size.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -84,6 +88,8 @@ pub(crate) enum Error {
     Provider(oidc::Unavailable),
     #[error("the database: {0}")]
     Database(db::Error),
+    #[error("the person has to log in anew: {0:?}")]
+    StepUp(Challenge),
     #[error("403: not allowed")]
     Forbidden,
     #[error("404: no such task")]
@@ -165,17 +171,32 @@ impl ApiClient<'_> {
         if answer.status() != StatusCode::UNAUTHORIZED {
             return judge(answer).await;
         }
+        if let Some(challenge) = Challenge::read(answer.headers()) {
+            return Err(self.step_up(challenge));
+        }
         self.session = refresh::now(self.app, Arc::clone(&self.session)).await?;
         let answer = self.send_with_retry(call).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return judge(answer).await;
         }
-        // A session that is this young would be followed by another that is refused too, for ever.
-        if self.app.clock.now() < self.session.created_at + TimeDelta::minutes(1) {
+        if let Some(challenge) = Challenge::read(answer.headers()) {
+            return Err(self.step_up(challenge));
+        }
+        if self.is_young() {
             return Err(Error::Unreachable("it refuses new tokens; compare issuer and audience".into()));
         }
         self.session.end(self.app).await.map_err(Error::Database)?;
         Err(Error::SessionEnded)
+    }
+
+    /// RFC 9470: another log-in may do, unless this one is of now.
+    fn step_up(&self, challenge: Challenge) -> Error {
+        if self.is_young() { Error::Forbidden } else { Error::StepUp(challenge) }
+    }
+
+    /// A session that is this young would be followed by another that is refused too, for ever.
+    fn is_young(&self) -> bool {
+        self.app.clock.now() < self.session.created_at + TimeDelta::minutes(1)
     }
 
     async fn send_with_retry(&self, call: &Call<'_>) -> Result<reqwest::Response, Error> {

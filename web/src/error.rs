@@ -7,13 +7,19 @@ use axum::{
 };
 use platform::{db, pages::Refusal};
 
-use crate::{api_client, oidc};
+use crate::{
+    api_client::{self, Challenge},
+    oidc,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PageError {
     /// Becomes a log-in that comes back to where the person was; see [`crate::visit::layer`].
     #[error("the session has ended")]
     SessionEnded,
+    /// Becomes a log-in that is good enough, and comes back too.
+    #[error("the task API wants another log-in")]
+    StepUp(Challenge),
     #[error("the log-in was refused: {0}")]
     Login(&'static str),
     #[error("the identity provider: {0}")]
@@ -30,6 +36,7 @@ impl From<api_client::Error> for PageError {
     fn from(error: api_client::Error) -> Self {
         match error {
             api_client::Error::SessionEnded => Self::SessionEnded,
+            api_client::Error::StepUp(challenge) => Self::StepUp(challenge),
             api_client::Error::Provider(error) => Self::Provider(error),
             api_client::Error::Database(error) => Self::Internal(error),
             error => Self::Api(error),
@@ -37,15 +44,22 @@ impl From<api_client::Error> for PageError {
     }
 }
 
-/// In the extensions of a response that stands for [`PageError::SessionEnded`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LoginNeeded;
+/// In the extensions of a response that stands for [`PageError::SessionEnded`] or [`PageError::StepUp`].
+#[derive(Clone, Debug)]
+pub(crate) enum LoginNeeded {
+    SessionEnded,
+    StepUp(Challenge),
+}
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let (status, title, message) = match &self {
             Self::SessionEnded => {
-                return (StatusCode::UNAUTHORIZED, Extension(LoginNeeded)).into_response();
+                return (StatusCode::UNAUTHORIZED, Extension(LoginNeeded::SessionEnded)).into_response();
+            }
+            Self::StepUp(challenge) => {
+                let needed = LoginNeeded::StepUp(challenge.clone());
+                return (StatusCode::UNAUTHORIZED, Extension(needed)).into_response();
             }
             Self::Login(_) => (
                 StatusCode::BAD_REQUEST,

@@ -9,10 +9,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use platform::pages::Page;
-use url::form_urlencoded::byte_serialize;
+use url::form_urlencoded;
 
 use crate::{
     App,
+    api_client::Challenge,
     error::{LoginNeeded, PageError},
     session::{self, Session},
     toast::Toast,
@@ -60,22 +61,32 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
     let place = match request.uri().path_and_query() {
         Some(place) if asks => place.as_str().to_owned(),
         // A form is not posted again after a log-in: back to the page that has it.
-        _ if path.ends_with("/edit") => path.to_owned(),
+        _ if path.ends_with("/edit") || path.ends_with("/delete") => path.to_owned(),
         _ => "/tasks".to_owned(),
     };
     let sent = session::is_sent(&app, request.headers());
     let response = next.run(request).await;
-    if response.extensions().get::<LoginNeeded>().is_none() {
-        return response;
-    }
-    let place: String = byte_serialize(place.as_bytes()).collect();
-    let mut response = Redirect::to(&format!("/login?return_to={place}")).into_response();
+    let Some(needed) = response.extensions().get::<LoginNeeded>() else { return response };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("return_to", &place);
+    let ended = match needed {
+        LoginNeeded::SessionEnded => true,
+        LoginNeeded::StepUp(Challenge { max_age, acr_values }) => {
+            // A demand that does not say what: any log-in that is of now.
+            let max_age = max_age.as_deref().or(acr_values.is_none().then_some("0"));
+            query.extend_pairs(max_age.map(|value| ("max_age", value)));
+            query.extend_pairs(acr_values.as_ref().map(|value| ("acr_values", value)));
+            false
+        }
+    };
+    let mut response = Redirect::to(&format!("/login?{}", query.finish())).into_response();
     // A post of another site comes without the cookie: that is no reason to take it away.
-    if sent {
+    if sent && ended {
         response.headers_mut().append(header::SET_COOKIE, session::forget(&app));
     }
     if sent && !asks {
-        response.headers_mut().append(header::SET_COOKIE, Toast::SessionEnded.leave(&app));
+        let toast = if ended { Toast::SessionEnded } else { Toast::StepUp };
+        response.headers_mut().append(header::SET_COOKIE, toast.leave(&app));
     }
     response
 }

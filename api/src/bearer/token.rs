@@ -80,6 +80,9 @@ pub(super) struct Verified {
     pub(super) grant: Grant,
     /// The thumbprint of the key that it is bound to (RFC 9449 §6.1).
     pub(super) jkt: Option<String>,
+    /// When and how the person proved who they are (RFC 9068 §2.2.1).
+    pub(super) auth_time: Option<DateTime<Utc>>,
+    pub(super) acr: Option<String>,
     not_before: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
 }
@@ -141,6 +144,8 @@ pub(super) struct Claims {
     scope: Option<OneOrMany>,
     scp: Option<OneOrMany>,
     cnf: Option<Confirmation>,
+    auth_time: Option<NumericDate>,
+    acr: Option<String>,
 }
 
 /// RFC 7800. Other ways of binding a token (a certificate) cannot be checked here.
@@ -183,7 +188,7 @@ impl NumericDate {
             .as_f64()
             .filter(|seconds| (0.0..=253_402_300_799.0).contains(seconds))
             .and_then(|seconds| DateTime::from_timestamp_millis((seconds * 1000.0) as i64))
-            .ok_or(Refusal::Rule("exp, nbf or iat: not a time"))
+            .ok_or(Refusal::Rule("exp, nbf, iat or auth_time: not a time"))
     }
 }
 
@@ -216,6 +221,8 @@ impl Claims {
                 until: DateTime::<Utc>::MAX_UTC,
                 extensions: Extensions::new(),
             },
+            auth_time: self.auth_time.map(|time| time.time()).transpose()?,
+            acr: self.acr,
             jkt: self.cnf.map(|cnf| cnf.jkt),
             not_before: self.nbf.map(|nbf| nbf.time()).transpose()?,
             expires_at: self.exp.time()?,

@@ -46,7 +46,7 @@ impl TestApi {
         request.send().await.unwrap()
     }
 
-    fn challenge(&self) -> String {
+    pub fn challenge(&self) -> String {
         let url = &self.url;
         format!(r#"Bearer realm="tasks", resource_metadata="{url}/.well-known/oauth-protected-resource""#)
     }

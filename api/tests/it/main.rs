@@ -18,5 +18,6 @@ mod issuer;
 mod keys;
 mod list;
 mod schema;
+mod step_up;
 mod support;
 mod tasks;

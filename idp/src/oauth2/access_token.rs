@@ -13,6 +13,7 @@ use super::error::BearerError;
 use crate::{
     App, config,
     keys::{InvalidToken, Kind},
+    oidc::claims::ACR_PASSWORD,
     store::{
         self, ClientId, Conn, GrantId, SessionId,
         clients::Client,
@@ -35,6 +36,9 @@ pub struct Claims {
     pub exp: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// RFC 9068 §2.2.1, so that APIs can ask for more (RFC 9470).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +133,7 @@ pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued,
         iat: now.timestamp(),
         exp: (now + config::seconds(expires_in)).timestamp(),
         auth_time: grant.map(|grant| grant.auth_time.timestamp()),
+        acr: grant.map(|_| ACR_PASSWORD.to_owned()),
         sid: grant.map(|grant| grant.session_id),
         cnf: jkt.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
     };

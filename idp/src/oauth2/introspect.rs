@@ -45,6 +45,11 @@ struct Details {
     jti: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<SessionId>,
+    /// RFC 9470 §6.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<String>,
     /// RFC 9449 §6.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
@@ -99,6 +104,8 @@ async fn access_token(
         iat: Some(claims.iat),
         jti: Some(claims.jti),
         sid: claims.sid,
+        auth_time: claims.auth_time,
+        acr: claims.acr,
         cnf: claims.cnf,
     }))
 }
@@ -126,6 +133,8 @@ async fn refresh_token(
         iat: None,
         jti: None,
         sid: Some(grant.session_id),
+        auth_time: Some(grant.auth_time.timestamp()),
+        acr: None,
         cnf: None,
     }))
 }

@@ -26,44 +26,43 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 const SCOPES: [&str; 4] = ["profile", "email", "tasks:read", "tasks:write"]; // besides `openid`
 
-#[derive(Deserialize)]
-pub(crate) struct Destination {
+/// Where a log-in leads, and what is demanded of it.
+#[derive(Default, Deserialize)]
+pub(crate) struct Wanted {
     return_to: Option<String>,
+    /// Seconds. Of whoever is logged in already, too (RFC 9470 §4).
+    max_age: Option<u32>,
+    acr_values: Option<String>,
+    #[serde(skip)]
+    prompt: Option<&'static str>,
 }
 
-impl Destination {
+impl Wanted {
     /// The local path that was asked for; the tasks when there is none, or it is not a place of ours.
-    fn path(destination: Result<Query<Self>, QueryRejection>) -> String {
-        let asked = destination.ok().and_then(|Query(destination)| destination.return_to);
-        asked.filter(|path| is_local_path(path)).unwrap_or_else(|| "/tasks".into())
+    fn path(&self) -> &str {
+        self.return_to.as_deref().filter(|path| is_local_path(path)).unwrap_or("/tasks")
     }
 }
 
-pub(crate) async fn login(
-    State(app): State<App>,
-    visit: Visit,
-    destination: Result<Query<Destination>, QueryRejection>,
-) -> Result<Response, PageError> {
-    begin(&app, &visit, Destination::path(destination), None).await
+type Asked = Result<Query<Wanted>, QueryRejection>;
+
+pub(crate) async fn login(State(app): State<App>, visit: Visit, asked: Asked) -> Result<Response, PageError> {
+    begin(&app, &visit, asked.map(|Query(wanted)| wanted).unwrap_or_default()).await
 }
 
 pub(crate) async fn signup(
     State(app): State<App>,
     visit: Visit,
-    destination: Result<Query<Destination>, QueryRejection>,
+    asked: Asked,
 ) -> Result<Response, PageError> {
+    let wanted = asked.map(|Query(wanted)| wanted).unwrap_or_default();
     // Initiating User Registration via OpenID Connect 1.0.
-    begin(&app, &visit, Destination::path(destination), Some("create")).await
+    begin(&app, &visit, Wanted { prompt: Some("create"), ..wanted }).await
 }
 
-async fn begin(
-    app: &App,
-    visit: &Visit,
-    return_to: String,
-    prompt: Option<&'static str>,
-) -> Result<Response, PageError> {
-    if visit.session.is_some() {
-        return Ok(Redirect::to(&return_to).into_response());
+async fn begin(app: &App, visit: &Visit, wanted: Wanted) -> Result<Response, PageError> {
+    if visit.session.is_some() && wanted.max_age.is_none() && wanted.acr_values.is_none() {
+        return Ok(Redirect::to(wanted.path()).into_response());
     }
     let provider = app.provider.discover().await?;
     let random = || secret::generate("").expose_secret().to_owned();
@@ -78,13 +77,24 @@ async fn begin(
         .add_scopes(SCOPES.map(|scope| Scope::new(scope.into())))
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&code_verifier))
         .add_extra_param("resource", &app.config.api_url); // RFC 8707
-    if let Some(prompt) = prompt {
-        request = request.add_extra_param("prompt", prompt);
+    let max_age = wanted.max_age.map(|seconds| seconds.to_string());
+    let extra = [
+        ("prompt", wanted.prompt),
+        ("max_age", max_age.as_deref()),
+        ("acr_values", wanted.acr_values.as_deref()),
+    ];
+    for (name, value) in extra {
+        if let Some(value) = value {
+            request = request.add_extra_param(name, value);
+        }
     }
     let (url, state, nonce) = request.url();
 
-    let login =
-        Login { nonce: nonce.secret().clone(), code_verifier: code_verifier.into_secret(), return_to };
+    let login = Login {
+        nonce: nonce.secret().clone(),
+        code_verifier: code_verifier.into_secret(),
+        return_to: wanted.path().to_owned(),
+    };
     let expires_at = app.clock.now() + LIFETIME;
     let mut tx = app.db.write().await?;
     logins::insert(&mut tx, &SecretHash::of(state.secret()), &visit.page.browser, &login, expires_at).await?;

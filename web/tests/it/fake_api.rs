@@ -9,7 +9,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, patch},
@@ -37,6 +37,9 @@ pub(crate) struct Known {
     pub(crate) fails: usize,
     /// Tokens that are answered with 401.
     pub(crate) refuses: Vec<String>,
+    /// Answers requests of this method with this challenge, when they bring one of the tokens that are stale.
+    pub(crate) demand: Option<(Method, &'static str)>,
+    pub(crate) stale: Vec<String>,
     /// The token and the query of each request.
     pub(crate) seen: Vec<(String, String)>,
 }
@@ -73,6 +76,14 @@ pub(crate) fn start() -> FakeApi {
 async fn gate(State(api): State<Api>, request: Request, next: Next) -> Response {
     let authorization = request.headers()[header::AUTHORIZATION].to_str().unwrap();
     let token = authorization.strip_prefix("Bearer ").unwrap().to_owned();
+    let demanded = {
+        let known = api.known();
+        let demand = known.demand.as_ref().filter(|(method, _)| method == request.method());
+        demand.filter(|_| known.stale.contains(&token)).map(|(_, challenge)| *challenge)
+    };
+    if let Some(challenge) = demanded {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response();
+    }
     let refusal = {
         let mut known = api.known();
         known.seen.push((token.clone(), request.uri().query().unwrap_or_default().to_owned()));

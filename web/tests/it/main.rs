@@ -18,5 +18,6 @@ mod pages;
 mod refresh;
 mod schema;
 mod sessions;
+mod step_up;
 mod tasks;
 mod world;
