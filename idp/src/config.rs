@@ -1,5 +1,7 @@
 //! What an operator can set, with what holds when nothing is set. Durations are in seconds.
 
+mod token_exchange;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use chrono::TimeDelta;
@@ -19,6 +21,8 @@ use crate::{
     outbound,
     store::clients::Profile,
 };
+
+pub use token_exchange::TokenExchange;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +52,8 @@ pub struct Config {
     pub clients: Vec<ClientConfig>,
     /// APIs that access tokens may be asked for (RFC 8707).
     pub resources: Vec<Resource>,
+    /// Who may exchange whose tokens (RFC 8693).
+    pub token_exchange: Vec<TokenExchange>,
 }
 
 impl Default for Config {
@@ -70,6 +76,7 @@ impl Default for Config {
             outbound: Outbound::default(),
             clients: Vec::new(),
             resources: Vec::new(),
+            token_exchange: Vec::new(),
         }
     }
 }
@@ -329,6 +336,9 @@ impl Config {
             if self.clients.iter().take(index).any(|other| other.client_id == client.client_id) {
                 mistakes.add(format!("idp.clients[{index}].client_id"), "is used twice");
             }
+        }
+        for (index, rule) in self.token_exchange.iter().enumerate() {
+            rule.check(index, self, mistakes);
         }
     }
 }

@@ -167,7 +167,7 @@ pub(crate) struct NewClient {
     /// What it may ask for, separated by spaces.
     #[arg(long, value_name = "SCOPES")]
     pub(crate) scope: Option<String>,
-    /// authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code; may be given several times.
+    /// authorization_code, refresh_token, client_credentials, or the name of another one (urn:…); may be given several times.
     #[arg(long = "grant-type", value_name = "GRANT")]
     pub(crate) grant_types: Vec<String>,
     /// The API that its tokens are for, if it does not say; the task API if absent.

@@ -11,7 +11,10 @@ use platform::{
 use crate::{
     config::ClientConfig,
     keys::Algorithm,
-    oauth2::{client_assertion, redirect_uri, scope, token::DEVICE_CODE},
+    oauth2::{
+        client_assertion, redirect_uri, scope,
+        token::{DEVICE_CODE, TOKEN_EXCHANGE},
+    },
     outbound,
     store::{
         self, ClientId, Words, clients,
@@ -21,7 +24,8 @@ use crate::{
 
 const SECRET: &str = "lks_";
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-const GRANT_TYPES: [&str; 4] = ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE];
+const GRANT_TYPES: [&str; 5] =
+    ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, TOKEN_EXCHANGE];
 const DEFAULT_SCOPE: &str = "openid profile email";
 
 /// Why a client was not registered, or not found.
@@ -98,8 +102,10 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
             GRANT_TYPES.join(", ")
         ));
     }
-    if method == "none" && grant_types.has("client_credentials") {
-        wrong.push("a public client cannot have the grant type client_credentials".to_owned());
+    for grant_type in ["client_credentials", TOKEN_EXCHANGE] {
+        if method == "none" && grant_types.has(grant_type) {
+            wrong.push(format!("a public client cannot have the grant type {grant_type}"));
+        }
     }
     if grant_types.has("authorization_code") && client.redirect_uris.is_empty() {
         wrong.push("redirect_uris is needed for authorization_code".to_owned());
@@ -180,6 +186,12 @@ fn secret(client: &ClientConfig) -> Result<Option<SecretString>, Error> {
 fn grant_types(client: &ClientConfig) -> Words {
     let default = || vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
     Words(client.grant_types.clone().unwrap_or_else(default))
+}
+
+/// Whether a client is to be registered for a grant type.
+#[must_use]
+pub fn has_grant_type(client: &ClientConfig, grant_type: &str) -> bool {
+    grant_types(client).has(grant_type)
 }
 
 /// A client as it is stored.

@@ -43,6 +43,25 @@ pub struct Claims {
     pub sid: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// Who acts for `sub`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+}
+
+/// RFC 8693 §4.1: `sub` of whoever acts, and inside of it those who acted before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Actor {
+    pub sub: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// How many act one for the other, this one included.
+    #[must_use]
+    pub fn chain(&self) -> usize {
+        std::iter::successors(Some(self), |actor| actor.act.as_deref()).count()
+    }
 }
 
 /// RFC 7800: whoever presents the token has to prove that this key is theirs (RFC 9449 §6.1).
@@ -115,6 +134,30 @@ impl std::fmt::Debug for Issued {
 
 /// Signs an access token.
 pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued, InvalidToken> {
+    sign(app, terms.client, &claims(app, terms, now))
+}
+
+/// Signs an access token in exchange for another one: it says who acts, and does not live longer.
+pub fn exchange(
+    app: &App,
+    terms: &Terms<'_>,
+    act: Actor,
+    not_after: i64,
+    now: DateTime<Utc>,
+) -> Result<Issued, InvalidToken> {
+    let mut claims = claims(app, terms, now);
+    claims.act = Some(act);
+    claims.exp = claims.exp.min(not_after);
+    sign(app, terms.client, &claims)
+}
+
+fn sign(app: &App, client: &Client, claims: &Claims) -> Result<Issued, InvalidToken> {
+    let token = app.keys.snapshot().sign(client.access_token_alg(), Kind::AccessToken, claims)?;
+    let expires_in = u32::try_from(claims.exp - claims.iat).unwrap_or_default();
+    Ok(Issued { token, token_type: claims.token_type(), expires_in })
+}
+
+fn claims(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Claims {
     let Terms { client, grant, scope, audience, jkt } = *terms;
     let expires_in = app.config.access_token_lifetime(audience);
     let mut audiences: Vec<String> = audience.split_ascii_whitespace().map(str::to_owned).collect();
@@ -123,7 +166,7 @@ pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued,
         1 => Audience::One(audiences.swap_remove(0)),
         _ => Audience::Several(audiences),
     };
-    let claims = Claims {
+    Claims {
         iss: app.config.issuer.clone(),
         sub: grant.map_or_else(|| client.id.0.clone(), |grant| grant.user_id.to_string()),
         aud,
@@ -136,9 +179,8 @@ pub fn issue(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Result<Issued,
         acr: grant.map(|_| ACR_PASSWORD.to_owned()),
         sid: grant.map(|grant| grant.session_id),
         cnf: jkt.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
-    };
-    let token = app.keys.snapshot().sign(client.access_token_alg(), Kind::AccessToken, &claims)?;
-    Ok(Issued { token, token_type: claims.token_type(), expires_in })
+        act: None,
+    }
 }
 
 fn jti(grant: Option<GrantId>) -> String {
@@ -178,7 +220,13 @@ pub async fn find_live(app: &App, conn: &mut Conn, token: &str) -> Result<Live, 
     let grant = match claims.grant() {
         Some(id) => {
             let grant = grants::find_live(conn, id, moment).await?;
-            Some(grant.ok_or(BearerError::InvalidToken("its grant, user, client or session has ended"))?)
+            let grant =
+                grant.ok_or(BearerError::InvalidToken("its grant, user, client or session has ended"))?;
+            // One that was exchanged is the client's that exchanged it.
+            if grant.client_id != claims.client_id && !is_live_client(conn, &claims.client_id).await? {
+                return Err(BearerError::InvalidToken("its client is unknown or disabled"));
+            }
+            Some(grant)
         }
         None if is_live_client(conn, &claims.client_id).await? => None,
         None => return Err(BearerError::InvalidToken("its client is unknown or disabled")),

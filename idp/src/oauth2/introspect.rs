@@ -11,7 +11,7 @@ use platform::secret::SecretHash;
 use serde::Serialize;
 
 use super::{
-    access_token::{self, Audience, Confirmation},
+    access_token::{self, Actor, Audience, Confirmation},
     client_auth::authenticate,
     error::{BearerError, TokenError},
     token,
@@ -53,6 +53,9 @@ struct Details {
     /// RFC 9449 §6.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
+    /// RFC 8693 §7.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Actor>,
 }
 
 pub async fn post(
@@ -107,6 +110,7 @@ async fn access_token(
         auth_time: claims.auth_time,
         acr: claims.acr,
         cnf: claims.cnf,
+        act: claims.act,
     }))
 }
 
@@ -136,6 +140,7 @@ async fn refresh_token(
         auth_time: Some(grant.auth_time.timestamp()),
         acr: None,
         cnf: None,
+        act: None,
     }))
 }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// `resource` may be sent several times (RFC 8707 §2); nothing else may.
-const REPEATABLE: &str = "resource";
+/// These may be sent several times (RFC 8707 §2, RFC 8693 §2.1); nothing else may.
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
 
 /// Names are compared with each other: more would cost more than an answer is worth.
 const MOST: usize = 100;
@@ -30,7 +30,7 @@ impl Parameters {
             if value.is_empty() {
                 continue;
             }
-            let twice = name != REPEATABLE && parameters.get(&name).is_some();
+            let twice = !REPEATABLE.contains(&&*name) && parameters.get(&name).is_some();
             // PostgreSQL cannot store NUL, and nothing that we give out holds one.
             parameters.malformed |= twice || value.contains('\0') || value.len() > LONGEST;
             if parameters.pairs.len() == MOST {

@@ -4,6 +4,7 @@ mod authorization_code;
 mod client_credentials;
 mod device_code;
 mod refresh_token;
+mod token_exchange;
 
 use axum::{
     Json,
@@ -30,6 +31,8 @@ use crate::{
 
 /// RFC 8628 §3.4.
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// RFC 8693 §2.1.
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const REFRESH_TOKEN: &str = "lkr_";
 
 /// RFC 6749 §5.1. Its `Debug` shows no token.
@@ -45,6 +48,9 @@ pub struct TokenResponse {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+    /// RFC 8693 §2.2.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
 }
 
 impl std::fmt::Debug for TokenResponse {
@@ -62,6 +68,7 @@ impl TokenResponse {
             refresh_token: None,
             scope,
             id_token: None,
+            issued_token_type: None,
         }
     }
 }
@@ -81,8 +88,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
     }
     let grant_type =
         parameters.get("grant_type").ok_or(TokenError::InvalidRequest("grant_type is missing"))?;
-    let known =
-        matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials" | DEVICE_CODE);
+    let known = matches!(
+        grant_type,
+        "authorization_code" | "refresh_token" | "client_credentials" | DEVICE_CODE | TOKEN_EXCHANGE
+    );
     if known && !client.grant_types.has(grant_type) {
         return Err(TokenError::UnauthorizedClient("the client is not registered for this grant type"));
     }
@@ -92,6 +101,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         "refresh_token" => refresh_token::grant(&app, &parameters, &client, jkt).await?,
         "client_credentials" => client_credentials::grant(&app, &parameters, &client, jkt)?,
         DEVICE_CODE => device_code::grant(&app, &parameters, &client, jkt).await?,
+        TOKEN_EXCHANGE => token_exchange::grant(&app, &parameters, &client, jkt).await?,
         _ => return Err(TokenError::UnsupportedGrantType),
     };
     tracing::info!(client.id = %client.id, grant_type, "issued a token to {}", client.id);

@@ -21,7 +21,7 @@ use super::{
     document::Document,
     id_token,
 };
-use crate::{App, Config, keys::Algorithm};
+use crate::{App, Config, keys::Algorithm, oauth2::token::TOKEN_EXCHANGE};
 
 /// Metadata that openidconnect has no name for, or no values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,6 +123,15 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
             scopes.push(scope.clone());
         }
     }
+    let mut grant_types = vec![
+        CoreGrantType::AuthorizationCode,
+        CoreGrantType::RefreshToken,
+        CoreGrantType::ClientCredentials,
+        CoreGrantType::DeviceCode,
+    ];
+    if !config.token_exchange.is_empty() {
+        grant_types.push(CoreGrantType::Extension(TOKEN_EXCHANGE.to_owned()));
+    }
     let claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr", "acr"];
     let claims = claims.into_iter().chain(ABOUT_PEOPLE.map(|(claim, _)| claim));
     Ok(Metadata::new(
@@ -138,12 +147,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
     .set_userinfo_endpoint(Some(UserInfoUrl::new(at("/userinfo"))?))
     .set_scopes_supported(Some(scopes.into_iter().map(Scope::new).collect()))
     .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::FormPost]))
-    .set_grant_types_supported(Some(vec![
-        CoreGrantType::AuthorizationCode,
-        CoreGrantType::RefreshToken,
-        CoreGrantType::ClientCredentials,
-        CoreGrantType::DeviceCode,
-    ]))
+    .set_grant_types_supported(Some(grant_types))
     .set_token_endpoint_auth_methods_supported(Some(vec![
         CoreClientAuthMethod::ClientSecretBasic,
         CoreClientAuthMethod::ClientSecretPost,

@@ -1,4 +1,4 @@
-// openid-client: discovery, code + PKCE, userinfo, refresh, introspection, revocation, PAR, a device, logout.
+// openid-client: discovery, code + PKCE, userinfo, refresh, introspection, revocation, PAR, a device, token exchange, logout.
 import assert from 'node:assert/strict'
 import * as client from 'openid-client'
 import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, POST_LOGOUT_REDIRECT_URI, EMAIL, browse, connect } from './browser.mjs'
@@ -55,6 +55,21 @@ await connect(device.verification_uri_complete, 'allow')
 const onDevice = await client.pollDeviceAuthorizationGrant(config, device)
 assert.deepEqual([onDevice.claims().sub, onDevice.claims().sid], [sub, sid])
 assert.equal((await client.refreshTokenGrant(config, onDevice.refresh_token)).claims().sub, sub)
+
+const gateway = await client.discovery(new URL(ISSUER), 'gateway', undefined, client.ClientSecretBasic(process.env.GATEWAY_SECRET), {
+  execute: [client.allowInsecureRequests],
+})
+const type = name => `urn:ietf:params:oauth:${name}`
+assert(gateway.serverMetadata().grant_types_supported.includes(type('grant-type:token-exchange')))
+const exchanged = await client.genericGrantRequest(gateway, type('grant-type:token-exchange'), {
+  subject_token: tokens.access_token,
+  subject_token_type: type('token-type:access_token'),
+})
+assert.deepEqual([exchanged.issued_token_type, exchanged.scope], [type('token-type:access_token'), 'tasks:read'])
+const acting = await client.tokenIntrospection(gateway, exchanged.access_token)
+assert.deepEqual([acting.sub, acting.client_id, acting.act], [sub, 'gateway', { sub: 'gateway' }])
+const inHerName = await client.fetchProtectedResource(gateway, exchanged.access_token, new URL(`${API}/api/${sub}/tasks`), 'GET')
+assert.equal(inHerName.status, 200)
 
 const leave = client.buildEndSessionUrl(config, {
   post_logout_redirect_uri: POST_LOGOUT_REDIRECT_URI,

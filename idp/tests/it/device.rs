@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::fixture::{
     API, Browser, SECRET, TestIdp, answer, changed, claims, clients, location, redirected, refused,
 };
+use crate::{dpop::proof, signer::Key};
 
 const GRANT_TYPE: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
 
@@ -285,6 +286,17 @@ on_each_database! {
         assert_eq!(counted.len(), 1);
         let (status, _) = idp.poll("tv", &device).await;
         assert_eq!(status == StatusCode::OK, counted == ["allow"]);
+    }
+
+    /// RFC 9449 §5.
+    async fn a_device_can_bind_its_tokens_to_a_key(db) {
+        let idp = idp_with_devices(db).await;
+        let device = idp.device("tv", "openid offline_access").await;
+        idp.signed_up("alice").await.decide(&device, "allow").await;
+        let proof = proof(&idp, &Key::generate("ES256"), "POST", "/token", &json!({}));
+        let (_, tokens) = answer(idp.polling("tv", &device).header("dpop", proof)).await;
+        assert_eq!((&tokens["token_type"], claims(&tokens["access_token"])["cnf"].is_object()), (&json!("DPoP"), true));
+        assert_eq!(idp.refresh("tv", &tokens["refresh_token"]).await, refused("invalid_grant"), "without the key");
     }
 
     async fn what_was_allowed_ends_with_its_session_its_user_and_its_client(db) {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A good proof of `key` for a POST to `path`; `change` replaces claims, or removes them (`null`).
-fn proof(idp: &TestIdp, key: &Key, method: &str, path: &str, change: &Value) -> String {
+pub fn proof(idp: &TestIdp, key: &Key, method: &str, path: &str, change: &Value) -> String {
     let header = json!({"typ": "dpop+jwt", "alg": key.alg(), "jwk": key.public()});
     key.sign(&header, &proof_claims(idp, method, path, change))
 }
@@ -62,6 +62,14 @@ impl TestIdp {
         let (status, tokens) = answer(self.code_request(client, &code).header("dpop", proof)).await;
         assert_eq!((status, &tokens["token_type"]), (StatusCode::OK, &json!("DPoP")), "{tokens}");
         tokens
+    }
+
+    /// An access token of web that is bound to `key`.
+    pub async fn bound_to(&self, key: &Key, code: &str) -> Value {
+        let proof = proof(self, key, "POST", "/token", &json!({}));
+        let (status, tokens) = answer(self.code_request("web", code).header("dpop", proof)).await;
+        assert_eq!((status, &tokens["token_type"]), (StatusCode::OK, &json!("DPoP")), "{tokens}");
+        tokens["access_token"].clone()
     }
 
     fn refresh_request(&self, client: &str, tokens: &Value) -> RequestBuilder {

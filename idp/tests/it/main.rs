@@ -33,4 +33,5 @@ mod refresh;
 mod request_objects;
 mod schema;
 mod storage;
+mod token_exchange;
 mod token_requests;

@@ -52,12 +52,19 @@ on_each_database! {
             return;
         }
         let place = Place::on(db).await;
+        let clients = "client = 'gateway'\nsubject_client = 'app'";
+        let rule = format!("[[idp.token_exchange]]\n{clients}\naudience = '{}'", place.api);
+        std::fs::write(place.dir.path().join("latchkey.toml"), rule).unwrap();
         let node = place.start().await;
         let app = App::register(&place);
+        let grant = "urn:ietf:params:oauth:grant-type:token-exchange";
+        let added = place.run(&["client", "add", "gateway", "--scope", "tasks:read", "--grant-type", grant]);
+        let gateway = added.good().value("client_secret");
+        let environment = [&app.environment()[..], &[("GATEWAY_SECRET", &gateway)]].concat();
         for script in ["oauth4webapi.mjs", "openid-client.mjs"] {
-            passes(&place, &app.environment(), "node", script).await;
+            passes(&place, &environment, "node", script).await;
         }
-        passes(&place, &app.environment(), "python3", "authlib_client.py").await;
+        passes(&place, &environment, "python3", "authlib_client.py").await;
         node.stop().await;
     }
 

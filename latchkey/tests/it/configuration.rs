@@ -110,6 +110,35 @@ fn two_services_cannot_have_one_port_nor_an_api_scopes_that_are_none() {
     );
 }
 
+#[test]
+fn rules_for_exchanging_tokens_have_to_make_sense() {
+    let place = Place::new();
+    let toml = "[[idp.clients]]
+        client_id = 'shop'
+        redirect_uris = ['https://shop.example/cb']
+        [[idp.token_exchange]]
+        client = 'shop'
+        subject_client = []
+        subject_audience = 'https://shop.example/#top'
+        audience = ['https://stock.example', 'stock']
+        [[idp.token_exchange]]
+        client = 'registered-later'
+        subject_client = 'shop'
+        audience = 'https://stock.example'";
+    std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+    let failure = place.run(&["config", "check"]).failure();
+    let keys: Vec<&str> = failure.iter().map(|line| line.split(':').next().unwrap()).collect();
+    let wrong = ["client", "subject_client", "subject_audience", "audience"];
+    assert_eq!(keys, wrong.map(|key| format!("idp.token_exchange[0].{key}")), "{failure:?}");
+    let toml = "[[idp.token_exchange]]
+        client = 'gateway'
+        subject_client = 7
+        audience = 'https://stock.example'";
+    std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+    let failure = place.run(&["config", "check"]).failure();
+    assert_eq!(failure[0], "idp.token_exchange[0].subject_client: a text or a list of texts");
+}
+
 /// Each documented key with its documented default makes the configuration that no configuration makes.
 #[test]
 fn the_configuration_reference_has_every_key_and_its_default() {
@@ -175,7 +204,7 @@ fn unknown_field<T: serde::de::DeserializeOwned + Debug>(path: &[&str]) -> &'sta
 /// What the reference shows as a whole file is a configuration that is accepted.
 #[test]
 fn the_examples_in_the_documents_are_accepted() {
-    for document in ["docs/configuration.md", "docs/operations.md", "README.md"] {
+    for document in ["docs/configuration.md", "docs/delegation.md", "docs/operations.md", "README.md"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document);
         let text = std::fs::read_to_string(&file).unwrap();
         for example in text.split("```toml\n").skip(1) {
