@@ -9,7 +9,7 @@ mod journey;
 pub mod session;
 pub mod sign_in;
 pub mod sign_up;
-mod throttle;
+pub mod throttle;
 
 mod pages;
 

@@ -48,6 +48,10 @@ pub struct Config {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    /// Whether apps may register themselves (RFC 7591).
+    pub registration: Registration,
+    /// Which rules apps that do are held to. Default: as for others.
+    pub registration_profile: Option<Profile>,
     pub outbound: Outbound,
     pub clients: Vec<ClientConfig>,
     /// APIs that access tokens may be asked for (RFC 8707).
@@ -73,6 +77,8 @@ impl Default for Config {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            registration: Registration::Token,
+            registration_profile: None,
             outbound: Outbound::default(),
             clients: Vec::new(),
             resources: Vec::new(),
@@ -166,6 +172,18 @@ impl Default for Throttle {
     fn default() -> Self {
         Self { per_account_and_network: 5, per_account: 20, per_network: 50, longest_wait: 15 * 60 }
     }
+}
+
+/// Who may register an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Operators.
+    Closed,
+    /// Whoever has a token of theirs.
+    Token,
+    /// Anybody.
+    Open,
 }
 
 /// Requests that clients' settings make us send.

@@ -40,6 +40,7 @@ use tokio::sync::Notify;
 use tower_http::cors::{self, CorsLayer};
 
 pub use config::Config;
+use config::Registration;
 use keys::KeyRing;
 use store::grants::Moment;
 
@@ -201,6 +202,17 @@ fn document<H: Handler<T, App>, T: 'static>(handler: H) -> MethodRouter<App> {
     get(handler).merge(options(async || StatusCode::NO_CONTENT).layer(any_origin()))
 }
 
+/// Where apps register themselves, if they may.
+fn registration(config: &Config) -> Router<App> {
+    use oauth2::register;
+    match config.registration {
+        Registration::Closed => Router::new(),
+        Registration::Token | Registration::Open => Router::new()
+            .route("/register", post(register::post))
+            .route("/register/{client_id}", get(register::get).put(register::put).delete(register::delete)),
+    }
+}
+
 fn router(app: App) -> Router {
     let documents = Router::new()
         .route("/.well-known/openid-configuration", document(oidc::discovery::get))
@@ -213,6 +225,7 @@ fn router(app: App) -> Router {
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))
+        .merge(registration(&app.config))
         .layer(middleware::map_response(oauth2::error::as_json))
         .layer(any_origin());
     let people = Router::new()

@@ -15,6 +15,7 @@ pub mod par;
 pub mod parameters;
 pub mod pending;
 pub mod redirect_uri;
+pub mod register;
 pub mod request_object;
 pub mod revoke;
 pub mod scope;

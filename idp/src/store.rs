@@ -3,11 +3,13 @@
 pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod client_assertions;
+pub mod client_registrations;
 pub mod clients;
 pub mod consents;
 pub mod device_authorizations;
 pub mod grants;
 pub mod ids;
+pub mod initial_access_tokens;
 pub mod logout_deliveries;
 pub mod pushed_authorization_requests;
 pub mod refresh_tokens;

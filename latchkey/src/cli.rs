@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand};
 use idp::{keys::Algorithm, store::clients::Profile};
 
@@ -141,6 +142,15 @@ pub(crate) enum UserAction {
 pub(crate) enum ClientAction {
     /// Register an app. Its secret is printed once.
     Add(Box<NewClient>),
+    /// Make a token with which an app can register itself (RFC 7591). It is printed once.
+    RegistrationToken {
+        /// How many apps it is for.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        uses: u32,
+        /// For how long: 30m, 12h, 7d.
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = time)]
+        expires: TimeDelta,
+    },
     /// Show every app.
     List,
     /// Show everything about an app.
@@ -214,4 +224,23 @@ fn algorithm(text: &str) -> Result<Algorithm, String> {
 pub(crate) enum ConfigAction {
     /// Say everything that is wrong with the configuration.
     Check,
+}
+
+/// `30m`, `12h`, `7d`: at most ten years.
+fn time(text: &str) -> Result<TimeDelta, &'static str> {
+    const WRONG: &str = "a number and its unit: s, m, h or d";
+    let unit = text.chars().last().ok_or(WRONG)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86400,
+        _ => return Err(WRONG),
+    };
+    let number: u32 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or(WRONG)?;
+    let seconds = i64::from(number) * seconds;
+    if seconds == 0 || seconds > 3650 * 86400 {
+        return Err("must be more than nothing and less than ten years");
+    }
+    Ok(TimeDelta::seconds(seconds))
 }

@@ -77,6 +77,12 @@ pub async fn user_code(app: &App, user: UserId) -> Result<Result<Attempt, Wait>,
     admit(app, vec![by_person, by_network]).await
 }
 
+/// Before an app registers itself without a token: each is a row that stays.
+pub async fn register(app: &App) -> Result<Result<Attempt, Wait>, Error> {
+    let key = SecretHash::of(&format!("registration from\n{}", address::network(current().client)));
+    admit(app, vec![Counter { key, free: app.config.throttle.per_network, cleared_by_success: false }]).await
+}
+
 async fn admit(app: &App, counters: Vec<Counter>) -> Result<Result<Attempt, Wait>, Error> {
     let now = app.clock.now();
     let longest = app.config.throttle.longest_wait;

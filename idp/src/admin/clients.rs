@@ -17,12 +17,14 @@ use crate::{
     },
     outbound,
     store::{
-        self, ClientId, Words, clients,
+        self, ClientId, Words, client_registrations, clients,
         clients::{Client, Profile},
+        initial_access_tokens,
     },
 };
 
 const SECRET: &str = "lks_";
+const INITIAL_ACCESS_TOKEN: &str = "lki_";
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 const GRANT_TYPES: [&str; 5] =
     ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, TOKEN_EXCHANGE];
@@ -195,7 +197,7 @@ pub fn has_grant_type(client: &ClientConfig, grant_type: &str) -> bool {
 }
 
 /// A client as it is stored.
-fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
+pub(crate) fn client(config: &ClientConfig, declared: bool) -> Result<Client, Error> {
     let wrong = check(config);
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
@@ -270,6 +272,26 @@ pub async fn add(
 pub async fn list(db: &Db) -> Result<Vec<Client>, Error> {
     let mut conn = db.read().await?;
     Ok(clients::list(&mut conn).await?)
+}
+
+/// Who has registered itself (RFC 7591).
+pub async fn list_registered(db: &Db) -> Result<BTreeSet<ClientId>, Error> {
+    let mut conn = db.read().await?;
+    Ok(client_registrations::list_ids(&mut conn).await?.into_iter().collect())
+}
+
+/// Makes a token that lets `uses` apps register themselves (RFC 7591 §3).
+pub async fn allow_registration(
+    db: &Db,
+    uses: u32,
+    expires_at: DateTime<Utc>,
+) -> Result<SecretString, Error> {
+    let token = secret::generate(INITIAL_ACCESS_TOKEN);
+    let mut tx = db.write().await?;
+    let hash = SecretHash::of(token.expose_secret());
+    initial_access_tokens::insert(&mut tx, &hash, uses.into(), expires_at).await?;
+    tx.commit().await?;
+    Ok(token)
 }
 
 pub async fn find(db: &Db, id: &str) -> Result<Client, Error> {

@@ -1,9 +1,9 @@
 //! What tokens are signed with, by the names of RFC 7518 §3.1 and RFC 8037 §3.1.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `RS256` unless a client asks for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum Algorithm {
     RS256,
     PS256,

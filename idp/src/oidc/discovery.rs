@@ -6,7 +6,7 @@ use axum::{
 };
 use openidconnect::{
     AdditionalProviderMetadata, AuthUrl, AuthenticationContextClass, IssuerUrl, JsonWebKeySetUrl,
-    ProviderMetadata, ResponseTypes, Scope, TokenUrl, UserInfoUrl,
+    ProviderMetadata, RegistrationUrl, ResponseTypes, Scope, TokenUrl, UserInfoUrl,
     core::{
         CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
         CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType,
@@ -21,7 +21,7 @@ use super::{
     document::Document,
     id_token,
 };
-use crate::{App, Config, keys::Algorithm, oauth2::token::TOKEN_EXCHANGE};
+use crate::{App, Config, config::Registration, keys::Algorithm, oauth2::token::TOKEN_EXCHANGE};
 
 /// Metadata that openidconnect has no name for, or no values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,6 +144,10 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         more,
     )
     .set_token_endpoint(Some(TokenUrl::new(at("/token"))?))
+    .set_registration_endpoint(match config.registration {
+        Registration::Closed => None,
+        Registration::Token | Registration::Open => Some(RegistrationUrl::new(at("/register"))?),
+    })
     .set_userinfo_endpoint(Some(UserInfoUrl::new(at("/userinfo"))?))
     .set_scopes_supported(Some(scopes.into_iter().map(Scope::new).collect()))
     .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::FormPost]))

@@ -94,6 +94,14 @@ async fn check_possession(
     }
 }
 
+/// What is sent in the header, and bound to no key: nothing but access tokens is.
+pub fn bearer(headers: &HeaderMap) -> Result<String, BearerError> {
+    match credentials(headers, None)? {
+        (Scheme::Bearer, token) => Ok(token),
+        (Scheme::Dpop, _) => Err(BearerError::InvalidToken("it is not bound to a key, and was sent as DPoP")),
+    }
+}
+
 /// The access token of a request: in the header (RFC 6750 §2.1, RFC 9449 §7.1) or in a posted form (§2.2), never in both.
 fn credentials(headers: &HeaderMap, form: Option<Parameters>) -> Result<(Scheme, String), BearerError> {
     const TWICE: BearerError = BearerError::InvalidRequest("there is more than one access token");

@@ -145,6 +145,15 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
 /// Registers a client; `false` when its id is taken. A declared client becomes what the configuration
 /// says of it, and keeps what people consented to.
 pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
+    write(tx, client, client.declared, now).await
+}
+
+/// Changes a client that is there, which stays disabled if it is.
+pub async fn replace(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
+    write(tx, client, true, now).await
+}
+
+async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
             "INSERT INTO clients (id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile,
@@ -169,8 +178,9 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
                  require_pushed_authorization_requests = excluded.require_pushed_authorization_requests,
                  require_signed_request_object = excluded.require_signed_request_object,
                  dpop_bound_access_tokens = excluded.dpop_bound_access_tokens,
-                 declared = excluded.declared, disabled_at = NULL
-             WHERE excluded.declared",
+                 declared = excluded.declared,
+                 disabled_at = CASE WHEN excluded.declared THEN NULL ELSE clients.disabled_at END
+             WHERE $23",
         )
         .bind(&client.id)
         .bind(&client.name)
@@ -194,6 +204,7 @@ pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<boo
         .bind(client.dpop_bound_access_tokens)
         .bind(client.declared)
         .bind(now)
+        .bind(replace)
         .execute(conn)
         .await
         .map(|done| done.rows_affected() == 1)

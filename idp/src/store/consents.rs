@@ -43,6 +43,13 @@ pub async fn put(
     })
 }
 
+/// Forgets what everybody has allowed a client.
+pub async fn delete_all(tx: &mut Tx, client_id: &ClientId) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM consents WHERE client_id = $1").bind(client_id).execute(conn).await.map(drop)
+    })
+}
+
 /// Forgets a decision; `false` when there was none.
 pub async fn delete(tx: &mut Tx, user_id: UserId, client_id: &ClientId) -> Result<bool, Error> {
     on_conn!(tx, |conn| {

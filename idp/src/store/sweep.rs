@@ -9,7 +9,7 @@ use super::Error;
 const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 11] = [
+const STATEMENTS: [&str; 12] = [
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
          SELECT grants.id FROM grants
@@ -35,6 +35,8 @@ const STATEMENTS: [&str; 11] = [
          SELECT proof_hash FROM dpop_proofs WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN (
          SELECT session_id, client_id FROM logout_deliveries WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM initial_access_tokens WHERE token_hash IN (
+         SELECT token_hash FROM initial_access_tokens WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

@@ -30,6 +30,7 @@ mod profiles;
 mod prompt;
 mod redirect_uris;
 mod refresh;
+mod registration;
 mod request_objects;
 mod schema;
 mod storage;

@@ -1,6 +1,12 @@
-//! `latchkey client add|list|show|remove`.
+//! `latchkey client add|registration-token|list|show|remove`.
 
-use idp::{admin::clients, config::ClientConfig};
+use std::collections::BTreeSet;
+
+use idp::{
+    admin::clients,
+    config::{ClientConfig, Registration},
+    store::{ClientId, clients::Client},
+};
 use platform::{
     clock::Clock,
     secret::{ExposeSecret, SecretString},
@@ -24,7 +30,21 @@ pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Fail
                 clients::add(&db, described(*new, &config), confidential, Clock::System.now()).await?;
             printed(&id, secret.as_ref(), with_keys, &config.idp.issuer)
         }
+        ClientAction::RegistrationToken { uses, expires } => {
+            let expires_at = Clock::System.now() + expires;
+            let token = clients::allow_registration(&db, uses, expires_at).await?;
+            say(format_args!("initial_access_token   {}", token.expose_secret()))?;
+            say(format_args!("registration_endpoint  {}/register", config.idp.issuer))?;
+            if config.idp.registration == Registration::Closed {
+                say("\nIt is good for nothing while idp.registration is \"closed\".")?;
+            }
+            let apps = if uses == 1 { "one app".to_owned() } else { format!("{uses} apps") };
+            let until = expires_at.format("%Y-%m-%d %H:%M UTC");
+            say(format_args!("\nGood for {apps}, until {until}. It is not stored and cannot be shown again."))
+        }
         ClientAction::List => {
+            let registered = clients::list_registered(&db).await?;
+            let row = |client: Client| row(&registered, client);
             let rows: Vec<[String; 4]> = clients::list(&db).await?.into_iter().map(row).collect();
             table(["CLIENT ID", "NAME", "GRANTS", "FROM"], &rows)
         }
@@ -71,12 +91,16 @@ fn printed(id: &str, secret: Option<&SecretString>, with_keys: bool, issuer: &st
     }
 }
 
-fn row(client: idp::store::clients::Client) -> [String; 4] {
-    let from = if client.declared { "configuration" } else { "command line" };
+fn row(registered: &BTreeSet<ClientId>, client: Client) -> [String; 4] {
+    let from = match client.declared {
+        true => "configuration",
+        false if registered.contains(&client.id) => "registration",
+        false => "command line",
+    };
     [client.id.to_string(), client.name, client.grant_types.0.join(" "), from.to_owned()]
 }
 
-fn show(client: idp::store::clients::Client) -> Result<(), Failure> {
+fn show(client: Client) -> Result<(), Failure> {
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let lines = [

@@ -76,6 +76,30 @@ on_each_database! {
         node.stop().await;
     }
 
+    async fn an_app_registers_itself_with_the_operators_token(db) {
+        let place = Place::on(db).await;
+        let node = place.start().await;
+        let made = place.run(&["client", "registration-token", "--expires", "1h"]).good();
+        let (token, endpoint) = (made.value("initial_access_token"), made.value("registration_endpoint"));
+        assert!(token.starts_with("lki_") && made.stdout.contains("one app"), "{}", made.stdout);
+        let register = async || {
+            let metadata = serde_json::json!({"redirect_uris": ["https://app.example/cb"], "client_name": "App"});
+            http().post(&endpoint).bearer_auth(&token).json(&metadata).send().await.unwrap()
+        };
+        let answer = register().await;
+        assert_eq!(answer.status(), 201);
+        let client: serde_json::Value = answer.json().await.unwrap();
+        let id = client["client_id"].as_str().unwrap();
+        assert_eq!(register().await.status(), 401);
+        let list = place.run(&["client", "list"]).good().stdout;
+        assert!(list.lines().any(|line| line.starts_with(id) && line.ends_with("registration")), "{list}");
+        place.run(&["client", "remove", id]).good();
+        for wrong in ["0s", "7", "d", "1w", "99999d", "-1d"] {
+            assert_eq!(place.command(["client", "registration-token", "--expires", wrong]).output().unwrap().status.code(), Some(2));
+        }
+        node.stop().await;
+    }
+
     async fn a_public_client_has_no_secret(db) {
         let place = Place::on(db).await;
         let added = place.run(&["client", "add", "app", "--public", "--redirect-uri", "http://127.0.0.1/callback"]).good().stdout;
