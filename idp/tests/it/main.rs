@@ -15,6 +15,7 @@ mod algorithms;
 mod assertions;
 mod authorize;
 mod backchannel_logout;
+mod bad_input;
 mod claims;
 mod client_keys;
 mod clients;

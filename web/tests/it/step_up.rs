@@ -13,11 +13,15 @@ async fn stale_member(world: &World, method: Method, challenge: &'static str) ->
     let browser = world.member().await;
     browser.get("/tasks").await.is(200);
     world.clock.advance(TimeDelta::minutes(10));
+    demand(world, method, challenge);
+    browser
+}
+
+/// The token that was seen last is not enough.
+fn demand(world: &World, method: Method, challenge: &'static str) {
     let mut known = world.api.state.known();
     known.demand = Some((method, challenge));
     known.stale = vec![known.seen.last().unwrap().0.clone()];
-    drop(known);
-    browser
 }
 
 on_each_database! {
@@ -63,10 +67,7 @@ on_each_database! {
         browser.log_in(&sent.location).await.leads_to("/tasks");
         world.api.state.known().demand = None;
         browser.get("/tasks").await.is(200);
-        let mut known = world.api.state.known();
-        known.demand = Some((Method::GET, CHALLENGE));
-        known.stale = vec![known.seen.last().unwrap().0.clone()];
-        drop(known);
+        demand(&world, Method::GET, CHALLENGE);
         browser.get("/tasks").await.is(403).shows("This is not yours to open");
     }
 }
