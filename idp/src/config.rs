@@ -337,11 +337,12 @@ impl Config {
             if self.resources.iter().take(index).any(|other| other.identifier == resource.identifier) {
                 mistakes.add(format!("idp.resources[{index}].identifier"), "is used twice");
             }
-            let ours = ["openid", "profile", "email", "offline_access"];
             let single =
                 |text: &String| !text.contains(' ') && !text.is_empty() && scope::parse(text).is_some();
-            for wrong in
-                resource.scopes.iter().filter(|scope| !single(scope) || ours.contains(&scope.as_str()))
+            for wrong in resource
+                .scopes
+                .iter()
+                .filter(|scope| !single(scope) || scope::OPENID.contains(&scope.as_str()))
             {
                 let reason = format!("{wrong:?} is not a scope that an API can have");
                 mistakes.add(format!("idp.resources[{index}].scopes"), reason);

@@ -7,4 +7,5 @@ pub mod document;
 pub mod id_token;
 pub mod jwks;
 pub mod logout;
+pub mod standard_claims;
 pub mod userinfo;

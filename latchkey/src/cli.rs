@@ -134,6 +134,14 @@ pub(crate) enum UserAction {
     Enable { email: String },
     /// Take back what somebody allowed an app: it is asked for again, and what the app holds is good for nothing.
     Disconnect { email: String, client_id: String },
+    /// Say something about somebody that apps may ask for: given_name, phone_number, address.locality and so on.
+    Set {
+        email: String,
+        /// A claim of OpenID Connect Core §5.1.
+        claim: String,
+        /// Without one the claim is removed.
+        value: Option<String>,
+    },
     /// Replace a password and end every session. It is asked for, or read from standard input.
     SetPassword { email: String },
 }

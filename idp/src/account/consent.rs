@@ -103,10 +103,12 @@ pub async fn post(
 }
 
 /// In the order in which people are told.
-const IN_WORDS: [(&str, &str); 6] = [
+const IN_WORDS: [(&str, &str); 8] = [
     ("openid", "Know that it is you"),
     ("profile", "See your name"),
     ("email", "See your e-mail address"),
+    ("phone", "See your phone number"),
+    ("address", "See your postal address"),
     ("tasks:read", "See your tasks"),
     ("tasks:write", "Add, change and delete your tasks"),
     ("offline_access", "Do all this while you are away, until it is taken back"),

@@ -6,6 +6,7 @@ use platform::{db::Db, secret::SecretString};
 use crate::{
     config::Passwords,
     email::Email,
+    oidc::standard_claims,
     password::{Busy, Password, Pool, Weakness},
     store::{self, ClientId, UserId, consents, grants, sessions, users},
 };
@@ -22,6 +23,8 @@ pub enum Error {
     Taken,
     #[error("there is nobody with this address")]
     Unknown,
+    #[error("{0} {1}")]
+    Claim(String, &'static str),
     #[error("this person has allowed no such app anything")]
     NotConnected,
     #[error("argon2 cannot be used: {0}")]
@@ -89,6 +92,30 @@ pub async fn disconnect(db: &Db, email: &str, client_id: &str, now: DateTime<Utc
     let granted = grants::revoke_client(&mut tx, id, &client_id, now).await?;
     tx.commit().await?;
     if consented || granted { Ok(()) } else { Err(Error::NotConnected) }
+}
+
+/// Changes one claim about somebody, as OpenID Connect Core §5.1 names them (`phone_number`, `address.locality`);
+/// no `text` removes it.
+pub async fn set_claim(
+    db: &Db,
+    email: &str,
+    claim: &str,
+    text: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let mut tx = db.write().await?;
+    let mut user = users::find(&mut tx, id).await?.ok_or(Error::Unknown)?;
+    let refused = |reason| Error::Claim(claim.to_owned(), reason);
+    match (claim, text.map(str::trim)) {
+        ("name", name) => {
+            user.name = standard_claims::plain(name.unwrap_or_default()).map_err(refused)?.to_owned();
+        }
+        (claim, text) => standard_claims::set(&mut user.claims, claim, text).map_err(refused)?,
+    }
+    users::set_claims(&mut tx, id, &user.name, user.claims, now).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Sets a password; all sessions end, and all that clients hold.

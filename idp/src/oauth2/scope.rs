@@ -2,8 +2,9 @@
 
 use oxide_auth::primitives::scope::Scope;
 
-/// Words that ask for claims about a person, or for access while they are away: not for clients that act as themselves.
-const ABOUT_PEOPLE: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+/// Those of OpenID Connect (Core §5.4 and §11): they ask for claims about a person, or for access while they are
+/// away, and are not for clients that act as themselves.
+pub const OPENID: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
 
 /// `None` when it holds characters that a scope may not.
 #[must_use]
@@ -28,7 +29,7 @@ pub fn intersection(asked: &Scope, allowed: &str) -> Option<Scope> {
 /// The words that a client may use when it acts as itself.
 #[must_use]
 pub fn for_machines(scope: &Scope) -> Option<Scope> {
-    filtered(scope, |word| !ABOUT_PEOPLE.contains(&word))
+    filtered(scope, |word| !OPENID.contains(&word))
 }
 
 fn filtered(scope: &Scope, keep: impl Fn(&str) -> bool) -> Option<Scope> {

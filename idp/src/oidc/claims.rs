@@ -1,23 +1,15 @@
-//! Claims about people: those that we have, and asking for single ones (OpenID Connect Core §5.1 and §5.5).
+//! Asking for single claims: the `claims` parameter, OpenID Connect Core §5.5.
 
 use std::collections::BTreeMap;
 
-use openidconnect::core::CoreGenderClaim;
-use openidconnect::{EndUserEmail, EndUserName, LocalizedClaim, StandardClaims, SubjectIdentifier};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    oauth2::scope,
-    store::{Words, users::User},
-};
+use super::standard_claims::ABOUT_PEOPLE;
+use crate::{oauth2::scope, store::Words};
 
 /// What a log-in with a password is called in `acr`, and in `acr_values_supported`.
 pub const ACR_PASSWORD: &str = "urn:latchkey:acr:password";
-
-/// Every claim about a person that we have, and the scope that asks for it (§5.4).
-pub const ABOUT_PEOPLE: [(&str, &str); 4] =
-    [("name", "profile"), ("updated_at", "profile"), ("email", "email"), ("email_verified", "email")];
 
 /// What the `claims` parameter asks for, as far as we can answer it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,27 +85,13 @@ impl Wanted {
     }
 }
 
-/// What is known of somebody, of those claims that are `wanted`; and always `sub`.
-pub fn about(user: &User, wanted: impl Fn(&str) -> bool) -> StandardClaims<CoreGenderClaim> {
-    let name = wanted("name").then(|| {
-        let mut name = LocalizedClaim::new();
-        name.insert(None, EndUserName::new(user.name.clone()));
-        name
-    });
-    StandardClaims::new(SubjectIdentifier::new(user.id.to_string()))
-        .set_name(name)
-        .set_updated_at(wanted("updated_at").then_some(user.updated_at))
-        .set_email(wanted("email").then(|| EndUserEmail::new(user.email.clone())))
-        .set_email_verified(wanted("email_verified").then_some(user.email_verified))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_known_is_kept_and_what_is_not_is_ignored() {
-        let text = r#"{"userinfo": {"email": null, "phone_number": null, "name": {"essential": true}},
+        let text = r#"{"userinfo": {"email": null, "shoe_size": null, "name": {"essential": true}},
             "id_token": {"email": {"value": "x"}, "acr": {"essential": true, "values": ["a", 1]}, "sub": {"value": "me"}},
             "unknown": 1}"#;
         let requested = Requested::parse(Some(text)).unwrap();

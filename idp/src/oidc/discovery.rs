@@ -16,12 +16,13 @@ use openidconnect::{
 use platform::{dpop, jws};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    claims::{ABOUT_PEOPLE, ACR_PASSWORD},
-    document::Document,
-    id_token,
+use super::{claims::ACR_PASSWORD, document::Document, id_token, standard_claims::ABOUT_PEOPLE};
+use crate::{
+    App, Config,
+    config::Registration,
+    keys::Algorithm,
+    oauth2::{scope, token::TOKEN_EXCHANGE},
 };
-use crate::{App, Config, config::Registration, keys::Algorithm, oauth2::token::TOKEN_EXCHANGE};
 
 /// Metadata that openidconnect has no name for, or no values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -117,7 +118,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         authorization_response_iss_parameter_supported: true,
         prompt_values_supported: texts(&["none", "login", "consent", "select_account", "create"]),
     };
-    let mut scopes = texts(&["openid", "profile", "email", "offline_access"]);
+    let mut scopes = texts(&scope::OPENID);
     for scope in config.resources.iter().flat_map(|resource| &resource.scopes) {
         if !scopes.contains(scope) {
             scopes.push(scope.clone());

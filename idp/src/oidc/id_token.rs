@@ -12,7 +12,7 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::claims::{self, ACR_PASSWORD};
+use super::{claims::ACR_PASSWORD, standard_claims};
 use crate::{
     App, config,
     keys::{Algorithm, InvalidToken, Kind, SigningKey},
@@ -44,7 +44,7 @@ pub async fn issue(
         let mut conn = app.db.read().await?;
         let user = users::find(&mut conn, grant.user_id).await?;
         let user = user.ok_or(TokenError::InvalidGrant("its user is gone"))?;
-        claims::about(&user, |claim| grant.claims.has(&format!("id_token:{claim}")))
+        standard_claims::about(&user, |claim| grant.claims.has(&format!("id_token:{claim}")))
     } else {
         StandardClaims::new(SubjectIdentifier::new(grant.user_id.to_string()))
     };

@@ -8,7 +8,7 @@ use axum::{
 };
 use openidconnect::{EmptyAdditionalClaims, core::CoreUserInfoClaims};
 
-use super::claims::{self, ABOUT_PEOPLE};
+use super::standard_claims::{self, ABOUT_PEOPLE};
 use crate::{
     App,
     oauth2::{
@@ -52,8 +52,9 @@ async fn userinfo(
 
     let by_scope =
         |claim: &str| ABOUT_PEOPLE.iter().any(|(have, by)| *have == claim && scope::has(scopes, by));
-    let claims =
-        claims::about(&user, |claim| by_scope(claim) || grant.claims.has(&format!("userinfo:{claim}")));
+    let claims = standard_claims::about(&user, |claim| {
+        by_scope(claim) || grant.claims.has(&format!("userinfo:{claim}"))
+    });
     let claims = CoreUserInfoClaims::new(claims, EmptyAdditionalClaims {});
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(claims)))
 }

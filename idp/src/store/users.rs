@@ -5,12 +5,31 @@ use platform::on_conn;
 
 use super::{Conn, Error, Tx, UserId};
 
+/// Claims of OpenID Connect Core §5.1, beside the name and the e-mail address. Its `Debug` shows the names only.
+#[derive(Clone, Default)]
+pub struct PersonClaims(pub serde_json::Map<String, serde_json::Value>);
+
+impl std::fmt::Debug for PersonClaims {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl TryFrom<String> for PersonClaims {
+    type Error = serde_json::Error;
+    fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct User {
     pub id: UserId,
     pub email: String,
     pub email_verified: bool,
     pub name: String,
+    #[sqlx(try_from = "String")]
+    pub claims: PersonClaims,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub disabled_at: Option<DateTime<Utc>>,
@@ -34,7 +53,7 @@ impl std::fmt::Debug for Credentials {
 pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, email, email_verified, name, created_at, updated_at, disabled_at
+            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at
              FROM users WHERE id = $1",
         )
         .bind(id)
@@ -46,7 +65,7 @@ pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
 pub async fn find_by_email(conn: &mut Conn, email_normalized: &str) -> Result<Option<User>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, email, email_verified, name, created_at, updated_at, disabled_at
+            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at
              FROM users WHERE email_normalized = $1",
         )
         .bind(email_normalized)
@@ -68,7 +87,7 @@ pub async fn find_credentials(conn: &mut Conn, email_normalized: &str) -> Result
 pub async fn list(conn: &mut Conn, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, email, email_verified, name, created_at, updated_at, disabled_at
+            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at
              FROM users WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after)
@@ -103,6 +122,25 @@ pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Resul
         .bind(now)
         .fetch_optional(conn)
         .await
+    })
+}
+
+pub async fn set_claims(
+    tx: &mut Tx,
+    id: UserId,
+    name: &str,
+    claims: PersonClaims,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET name = $2, claims = $3, updated_at = $4 WHERE id = $1")
+            .bind(id)
+            .bind(name)
+            .bind(serde_json::Value::Object(claims.0).to_string())
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
     })
 }
 

@@ -20,7 +20,7 @@ on_each_database! {
     async fn claims_are_given_where_they_were_asked_for(db) {
         let idp = TestIdp::new(db).await;
         let alice = idp.signed_up("alice").await;
-        let wanted = json!({"userinfo": {"name": null}, "id_token": {"email": {"essential": true}, "phone_number": null}});
+        let wanted = json!({"userinfo": {"name": null}, "id_token": {"email": {"essential": true}, "shoe_size": null}});
         let tokens = alice.tokens_with("web", "openid", &wanted).await;
         let (_, person) = idp.userinfo(&tokens["access_token"]).await;
         assert_eq!((&person["name"], person.get("email")), (&json!("alice"), None), "{person}");
@@ -34,6 +34,48 @@ on_each_database! {
 
         let without = alice.tokens_with("web", "openid", &json!({})).await;
         assert_eq!(idp.userinfo(&without["access_token"]).await.1.as_object().unwrap().len(), 1, "sub alone");
+    }
+
+    /// Core §5.1 and §5.4: what is known, by the scope that asks for it, in the right JSON types.
+    async fn standard_claims_are_given_by_their_scopes(db) {
+        let idp = TestIdp::with(db, |config| {
+            config.clients[0].scope = Some("openid profile email phone address offline_access".to_owned());
+        }).await;
+        let alice = idp.signed_up("alice").await;
+        let known = [
+            ("given_name", "Alice"),
+            ("website", "https://alice.example/"),
+            ("birthdate", "1990-02-03"),
+            ("locale", "de-CH"),
+            ("phone_number", "+41 44 668 18 00"),
+            ("phone_number_verified", "true"),
+            ("address.street_address", "Bahnhofstrasse 1"),
+            ("address.country", "CH"),
+        ];
+        for (claim, text) in known {
+            idp::admin::users::set_claim(&idp.db, "alice@example.com", claim, Some(text), idp.clock.now()).await.unwrap();
+        }
+        let about = async |scope: &str| {
+            let tokens = alice.tokens_with("web", scope, &json!({})).await;
+            let (_, mut person) = idp.userinfo(&tokens["access_token"]).await;
+            person.as_object_mut().unwrap().remove("sub");
+            person
+        };
+        let mut profile = about("openid profile").await;
+        assert!(profile["updated_at"].is_i64());
+        profile.as_object_mut().unwrap().remove("updated_at");
+        assert_eq!(profile, json!({"name": "alice", "given_name": "Alice", "website": "https://alice.example/", "birthdate": "1990-02-03", "locale": "de-CH"}));
+        assert_eq!(about("openid phone").await, json!({"phone_number": "+41 44 668 18 00", "phone_number_verified": true}));
+        assert_eq!(about("openid address").await, json!({"address": {"street_address": "Bahnhofstrasse 1", "country": "CH"}}));
+        assert_eq!(about("openid email").await, json!({"email": "alice@example.com", "email_verified": false}));
+        idp::admin::users::set_claim(&idp.db, "alice@example.com", "phone_number", None, idp.clock.now()).await.unwrap();
+        assert_eq!(about("openid phone").await, json!({}), "what is not known is left out");
+
+        // One by one, in the ID token too.
+        let wanted = json!({"id_token": {"address": null}, "userinfo": {"given_name": {"essential": true}}});
+        let tokens = alice.tokens_with("web", "openid", &wanted).await;
+        assert_eq!(claims(&tokens["id_token"])["address"]["country"], "CH");
+        assert_eq!(idp.userinfo(&tokens["access_token"]).await.1["given_name"], "Alice");
     }
 
     async fn every_id_token_says_how_the_person_logged_in(db) {

@@ -1,4 +1,4 @@
-//! `latchkey user add|list|disable|enable|disconnect|set-password`.
+//! `latchkey user add|list|disable|enable|disconnect|set|set-password`.
 
 use idp::admin::users;
 use platform::{clock::Clock, db::Db};
@@ -30,6 +30,13 @@ pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), 
         UserAction::Disconnect { email, client_id } => {
             users::disconnect(&db, &email, &client_id, now).await?;
             say(format_args!("{client_id} can do nothing more for {email}, unless they allow it again."))
+        }
+        UserAction::Set { email, claim, value } => {
+            users::set_claim(&db, &email, &claim, value.as_deref(), now).await?;
+            match value {
+                Some(value) => say(format_args!("{claim} of {email} is {value:?} now.")),
+                None => say(format_args!("{claim} of {email} is not known any more.")),
+            }
         }
         UserAction::SetPassword { email } => {
             let password = password::read()?;

@@ -204,8 +204,7 @@ impl Metadata {
 /// What was asked for, as far as there is such a scope (§2: the server may replace what it does not give).
 fn allowed_scope(config: &Config, asked: Option<&str>) -> Result<String, RegistrationError> {
     let resources = config.resources.iter().flat_map(|resource| resource.scopes.iter().map(String::as_str));
-    let known: Vec<&str> =
-        ["openid", "profile", "email", "offline_access"].into_iter().chain(resources).collect();
+    let known: Vec<&str> = scope::OPENID.into_iter().chain(resources).collect();
     let asked = scope::parse(asked.unwrap_or("openid profile email"));
     let allowed = asked.and_then(|asked| scope::intersection(&asked, &known.join(" ")));
     let allowed = allowed.ok_or_else(|| wrong("scope holds nothing that can be asked for here"))?;
