@@ -106,6 +106,8 @@ impl IntoResponse for TokenError {
         };
         if status.is_server_error() {
             tracing::error!(error = %self, "a token request failed");
+        } else if matches!(self, Self::AuthorizationPending) {
+            tracing::debug!("a device waits"); // as often as it asks
         } else {
             tracing::info!(rule = %self, "refused a token request");
         }

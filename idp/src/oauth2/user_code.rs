@@ -12,9 +12,15 @@ use crate::App;
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LENGTH: usize = 8;
 
-/// Eight letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Eight letters. Its `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct UserCode(String);
+
+impl fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UserCode").finish_non_exhaustive()
+    }
+}
 
 impl UserCode {
     #[must_use]

@@ -7,7 +7,10 @@ use platform::{
     testing::{Browser, Options, TestServer, browser, serve, sqlite},
 };
 
-use super::visitor::{EMAIL, PASSWORD, Place};
+use super::{
+    connect,
+    visitor::{EMAIL, PASSWORD, Place},
+};
 
 /// An app on another origin that shows what it was sent.
 struct App {
@@ -98,6 +101,31 @@ async fn the_way_to_an_app_and_back_works_with_scripts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_to_an_app_and_back_works_without_scripts() {
     sign_up_consent_log_out_and_log_in_again(false).await;
+}
+
+/// Without scripts and without a mouse.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_can_be_connected_by_keyboard_alone() {
+    let place = Place::with(sqlite(), connect::with_tv).await;
+    let code = connect::code(&place, "192.0.2.1").await;
+    browser(Options { javascript: false, window: (360, 740), ..Options::default() }, async |browser| {
+        let press = async |keys: &str| browser.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        let (tab, enter) = ("\u{e004}", "\u{e007}");
+        browser.goto(&format!("{}/device", place.config.issuer)).await.unwrap();
+        browser.click("footer a").await;
+        sign_up(browser).await;
+        browser.wait_css("#device-submit").await;
+        press(&format!("{}{enter}", code.to_lowercase())).await;
+        browser.wait_for_text("Allow Big <TV> in?").await;
+        for expected in [".brand", ".who a", "#device-deny", "#device-confirm"] {
+            press(tab).await;
+            let focused = browser.active_element().await.unwrap().element_id();
+            assert_eq!(focused, browser.wait_css(expected).await.element_id(), "{expected}");
+        }
+        press(enter).await;
+        browser.wait_for_text("Your device is connected").await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::visitor::{Answer, EMAIL, PASSWORD, Place, Visitor};
 
-fn with_tv(config: &mut Config) {
+pub fn with_tv(config: &mut Config) {
     config.clients.push(ClientConfig {
         client_id: "tv".to_owned(),
         name: "Big <TV>".to_owned(),
@@ -19,7 +19,7 @@ fn with_tv(config: &mut Config) {
 }
 
 /// The code of a device in that network.
-async fn code(place: &Place, network: &'static str) -> String {
+pub async fn code(place: &Place, network: &'static str) -> String {
     let mut device = place.visitor_from(network);
     let request = device.request("/device_authorization").form(&[("client_id", "tv")]);
     let answer: Value = serde_json::from_str(&device.send(request).await.body).unwrap();
