@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use platform::{
     config::{Mistakes, check_public_url, loopback},
     place::Look,
-    tls::{Reached, Tls},
+    tls::{self, Reached, Tls},
 };
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -18,7 +18,6 @@ use crate::{
     admin,
     keys::Algorithm,
     oauth2::{redirect_uri, scope},
-    outbound,
     store::clients::Profile,
 };
 
@@ -322,9 +321,7 @@ impl Config {
         if self.passwords.min_score > 4 {
             mistakes.add("idp.passwords.min_score", "is a zxcvbn score: 0 to 4");
         }
-        if let Some(Err(reason)) = self.outbound.ca_file.as_deref().map(outbound::certificates) {
-            mistakes.add("idp.outbound.ca_file", reason);
-        }
+        tls::check_ca_file("idp.outbound", self.outbound.ca_file.as_deref(), mistakes);
         for (index, resource) in self.resources.iter().enumerate() {
             if !redirect_uri::is_resource_identifier(&resource.identifier) {
                 let key = format!("idp.resources[{index}].identifier");

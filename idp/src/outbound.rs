@@ -6,12 +6,12 @@
 
 mod addresses;
 
-use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
-use platform::config::is_loopback;
+use platform::{config::is_loopback, tls};
 use reqwest::{
-    Certificate, StatusCode,
+    StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -73,22 +73,21 @@ impl Outbound {
     fn resolving(config: &Config, lookup: Arc<dyn Resolve>) -> Result<Self, String> {
         let settings = &config.outbound;
         let allowed: Arc<[IpNet]> = settings.allowed_addresses.clone().into();
-        let authorities = settings.ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
-        let client = |authorities: Vec<Certificate>| {
+        let client = || {
             reqwest::Client::builder()
                 .user_agent(concat!("latchkey-idp/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
                 .no_proxy()
                 .timeout(TIMEOUT)
-                .tls_certs_merge(authorities)
+        };
+        let build = |builder: reqwest::ClientBuilder| {
+            let trusting = tls::trusting(builder, settings.ca_file.as_deref())?;
+            trusting.build().map_err(|error| format!("cannot make an HTTP client: {error}"))
         };
         let checked = Checked { lookup, allowed: allowed.clone() };
-        let build = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| format!("cannot make an HTTP client: {error}"))
-        };
         Ok(Self {
-            checked: build(client(authorities.clone()).dns_resolver(Arc::new(checked)))?,
-            unchecked: build(client(authorities))?,
+            checked: build(client().dns_resolver(Arc::new(checked)))?,
+            unchecked: build(client())?,
             allowed,
             own: settings.own.clone().into(),
             http_on_loopback: Url::parse(&config.issuer)
@@ -161,16 +160,6 @@ pub fn refuse_registration(uri: &str) -> Option<&'static str> {
         "http" if is_loopback(&url) => None,
         _ => Some("must be https; http is only for this machine"),
     }
-}
-
-/// The certificates in a PEM file.
-pub fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if certificates.is_empty() {
-        return Err(format!("{} holds no certificates in PEM", path.display()));
-    }
-    Ok(certificates)
 }
 
 /// Resolves names to those of their addresses that may be reached. Connections are made to what this answers,

@@ -58,6 +58,8 @@ pub fn start(app: &App, shutdown: &Shutdown) {
             }
             if let Err(error) = send_due(&app, &turns, &tasks).await {
                 tracing::error!(%error, "logout tokens could not be read; they are tried again");
+                // A database that is down is not asked every second.
+                stopping.run_until_cancelled(tokio::time::sleep(LOOK * 10)).await;
             }
         }
     });
@@ -66,10 +68,13 @@ pub fn start(app: &App, shutdown: &Shutdown) {
 /// Starts all deliveries that are due, as far as there are turns.
 async fn send_due(app: &App, turns: &Arc<Semaphore>, tasks: &TaskTracker) -> Result<(), store::Error> {
     loop {
+        let now = app.clock.now();
+        if !logout_deliveries::is_any_due(&mut app.db.read().await?, now).await? {
+            return Ok(());
+        }
         let mut free: Vec<OwnedSemaphorePermit> =
             std::iter::from_fn(|| turns.clone().try_acquire_owned().ok()).collect();
-        let now = app.clock.now();
-        if free.is_empty() || !logout_deliveries::is_any_due(&mut app.db.read().await?, now).await? {
+        if free.is_empty() {
             return Ok(());
         }
         let mut tx = app.db.write().await?;

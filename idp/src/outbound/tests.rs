@@ -18,9 +18,12 @@ use axum::{
     routing::{get, post},
 };
 use platform::{
+    config::Mistakes,
     server::Shutdown,
     testing::{TestServer, serve},
+    tls::Tls,
 };
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::*;
 
@@ -197,6 +200,58 @@ async fn slow_and_large_answers_are_cut_off() {
         "{slow:?} {endless:?}"
     );
     assert!(started.elapsed() < TIMEOUT * 2, "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_by_https_has_to_prove_who_it_is() {
+    let authority = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (ours, another) = (authority("ours"), authority("another"));
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: String| {
+        let file = directory.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        file
+    };
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &ours).unwrap();
+    let tls = Tls {
+        certificate: file("server.pem", certificate.pem()),
+        key: file("server.key", key.serialize_pem()),
+    };
+    let (listener, url) = TestServer::reserve();
+    let shutdown = Shutdown::default();
+    let router = Router::new().fallback(async || "reached");
+    platform::server::serve(vec![listener], &router, Some(&tls), &shutdown).unwrap();
+    let at = |host: &str| format!("https://{host}:{}/", url.rsplit(':').next().unwrap());
+
+    let trusting = |authority: Option<String>| {
+        let mut config = config("https://id.example", &["127.0.0.0/8"]);
+        config.outbound.ca_file = authority.map(|pem| file("ca.pem", pem));
+        Outbound::new(&config).unwrap()
+    };
+    assert_eq!(trusting(Some(ours.pem())).get(&at("localhost")).await.unwrap(), b"reached");
+    for (authority, host) in
+        [(None, "localhost"), (Some(another.pem()), "localhost"), (Some(ours.pem()), "127.0.0.1")]
+    {
+        let refused = trusting(authority.clone()).get(&at(host)).await;
+        assert!(matches!(refused, Err(Error::Failed(_))), "{authority:?} {host}: {refused:?}");
+    }
+    shutdown.token.cancel();
+
+    for wrong in [directory.path().join("missing.pem"), file("empty.pem", String::new())] {
+        let mut config = config("https://id.example", &[]);
+        config.outbound.ca_file = Some(wrong);
+        let mut mistakes = Mistakes::default();
+        config.check(&mut mistakes);
+        assert!(mistakes.0.iter().any(|mistake| mistake.key == "idp.outbound.ca_file"), "{mistakes}");
+        assert!(Outbound::new(&config).is_err());
+    }
 }
 
 #[test]
