@@ -86,6 +86,19 @@ on_each_database! {
         node.stop().await;
     }
 
+    async fn apps_register_themselves(db) {
+        if !are_installed() {
+            return;
+        }
+        let place = Place::on(db).await;
+        let node = place.start().await;
+        let token = place.run(&["client", "registration-token", "--uses", "2"]).good().value("initial_access_token");
+        let mut apps = command(&place, "node", "registration.mjs");
+        apps.env("REDIRECT_URI", REDIRECT_URI).env("INITIAL_ACCESS_TOKEN", token);
+        succeeds(apps);
+        node.stop().await;
+    }
+
     async fn tokens_are_bound_to_the_keys_of_apps_that_can(db) {
         if !are_installed() {
             return;
