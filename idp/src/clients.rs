@@ -3,10 +3,14 @@
 //! What a client holds (codes, refresh tokens, sessions) is judged in the database by `live_grants`; the
 //! cache only spares reading a registration again for every request.
 
+mod documents;
+
 use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
 use platform::db::Db;
+
+pub use documents::Documents;
 
 use crate::store::{ClientId, Error, clients, clients::Client};
 
@@ -16,13 +20,16 @@ const CAPACITY: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub struct Clients {
     db: Db,
+    /// Of clients that nobody has registered, if they are let in.
+    documents: Option<Arc<Documents>>,
     cache: Cache<ClientId, Arc<Client>>,
 }
 
 impl Clients {
     #[must_use]
-    pub fn new(db: Db) -> Self {
-        Self { db, cache: Cache::builder().max_capacity(CAPACITY).time_to_live(FRESH).build() }
+    pub fn new(db: Db, documents: Option<Documents>) -> Self {
+        let documents = documents.map(Arc::new);
+        Self { db, documents, cache: Cache::builder().max_capacity(CAPACITY).time_to_live(FRESH).build() }
     }
 
     /// A client that is registered and not disabled.
@@ -35,8 +42,11 @@ impl Clients {
         if let Some(client) = self.cache.get(&id).await {
             return Ok(Some(client));
         }
-        let mut conn = self.db.read().await?;
-        let Some(client) = clients::find_live(&mut conn, &id).await? else { return Ok(None) };
+        let found = match &self.documents {
+            Some(documents) if documents::is_address(&id.0) => documents.current(&id).await?,
+            _ => clients::find_live(&mut self.db.read().await?, &id).await?,
+        };
+        let Some(client) = found else { return Ok(None) };
         let client = Arc::new(client);
         self.cache.insert(id, client.clone()).await;
         Ok(Some(client))

@@ -51,6 +51,8 @@ pub struct Config {
     pub registration: Registration,
     /// Which rules apps that do are held to. Default: as for others.
     pub registration_profile: Option<Profile>,
+    /// Whether a client's id may be the address of a document that describes it.
+    pub client_id_metadata_documents: bool,
     pub outbound: Outbound,
     pub clients: Vec<ClientConfig>,
     /// APIs that access tokens may be asked for (RFC 8707).
@@ -78,6 +80,7 @@ impl Default for Config {
             throttle: Throttle::default(),
             registration: Registration::Token,
             registration_profile: None,
+            client_id_metadata_documents: false,
             outbound: Outbound::default(),
             clients: Vec::new(),
             resources: Vec::new(),

@@ -33,7 +33,7 @@ use platform::{
     server::Shutdown,
 };
 
-use clients::Clients;
+use clients::{Clients, Documents};
 use oauth2::client_keys::ClientKeys;
 use outbound::Outbound;
 use tokio::sync::Notify;
@@ -132,9 +132,12 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     admin::clients::declare(&db, &config.clients, now).await?;
     let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
 
+    let documents = config
+        .client_id_metadata_documents
+        .then(|| Documents::new(db.clone(), clock.clone(), outbound.clone(), config.clone()));
     let place = account::assets::place(&config).map_err(StartError::Look)?;
     let app = App(Arc::new(Parts {
-        clients: Clients::new(db.clone()),
+        clients: Clients::new(db.clone(), documents),
         client_keys: ClientKeys::new(outbound.clone(), clock.clone()),
         outbound,
         session_ended: Notify::new(),

@@ -3,6 +3,7 @@
 pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod client_assertions;
+pub mod client_metadata_documents;
 pub mod client_registrations;
 pub mod clients;
 pub mod consents;

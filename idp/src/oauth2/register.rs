@@ -13,10 +13,11 @@ use platform::secret::{self, ExposeSecret, SecretHash, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::{error::RegistrationError, metadata::Metadata};
+pub use self::error::RegistrationError;
+use self::metadata::Metadata;
 use super::error::BearerError;
 use crate::{
-    App,
+    App, Config,
     account::throttle,
     admin,
     config::Registration,
@@ -69,7 +70,8 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, sent: Sent) -> Ans
         return Err(BearerError::InvalidToken("no initial access token that is good for more").into());
     }
     let client_id = format!("app_{}", URL_SAFE_NO_PAD.encode(secret::random::<16>()));
-    let Described { client, metadata, secret } = describe(&app, &client_id, object(sent)?)?;
+    let Described { client, metadata, secret } =
+        describe(&app.config, &client_id, object(sent)?, purpose(&app))?;
     let registration = ClientRegistration { metadata: metadata.to_string(), issued_at: now };
     let token = secret::generate(REGISTRATION_TOKEN);
     clients::put(&mut tx, &client, now).await?;
@@ -117,7 +119,8 @@ pub async fn put(
             return Err(refuse("client_secret is not the client's to choose"));
         }
     }
-    let Described { mut client, metadata, mut secret } = describe(&app, &client_id.0, sent)?;
+    let Described { mut client, metadata, mut secret } =
+        describe(&app.config, &client_id.0, sent, purpose(&app))?;
     if client.secret_hash.is_some() && old.secret_hash.is_some() {
         client.secret_hash.clone_from(&old.secret_hash);
         secret = None;
@@ -125,7 +128,7 @@ pub async fn put(
     let text = metadata.to_string();
     let replaced = client_registrations::replace(&mut tx, &client_id, &hash, &text).await?;
     let registration = replaced.ok_or(FOREIGN)?;
-    if client.name != old.name || client.redirect_uris != old.redirect_uris {
+    if client.looks_different(&old) {
         // People allowed what they were shown.
         consents::delete_all(&mut tx, &client_id).await?;
     }
@@ -172,17 +175,40 @@ fn object(sent: Sent) -> Result<Map<String, Value>, RegistrationError> {
 }
 
 /// A client as it would be stored.
-struct Described {
-    client: Client,
+#[derive(Debug)]
+pub struct Described {
+    pub client: Client,
     metadata: Value,
     /// A new one, if it authenticates with one.
     secret: Option<SecretString>,
 }
 
-fn describe(app: &App, client_id: &str, sent: Map<String, Value>) -> Result<Described, RegistrationError> {
+/// For whom a client that nobody has looked at may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// People who allow it.
+    People,
+    /// Itself too: an operator let it in.
+    Itself,
+}
+
+fn purpose(app: &App) -> Purpose {
+    match app.config.registration {
+        Registration::Open => Purpose::People,
+        Registration::Closed | Registration::Token => Purpose::Itself,
+    }
+}
+
+/// The client that metadata stands for.
+pub fn describe(
+    settings: &Config,
+    client_id: &str,
+    sent: Map<String, Value>,
+    purpose: Purpose,
+) -> Result<Described, RegistrationError> {
     let mut metadata = Metadata::read(sent)?;
-    metadata.complete(&app.config)?;
-    let mut config = metadata.configured(app, client_id);
+    metadata.complete(settings, purpose)?;
+    let mut config = metadata.configured(settings, client_id);
     let secret = metadata.has_secret().then(|| secret::generate(CLIENT_SECRET));
     config.client_secret = secret.clone();
     let client = admin::clients::client(&config, false)

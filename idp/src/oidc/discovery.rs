@@ -32,6 +32,8 @@ struct More {
     introspection_endpoint: String,
     /// RFC 8628 §4.
     device_authorization_endpoint: String,
+    /// OAuth Client ID Metadata Document §5.
+    client_id_metadata_document_supported: bool,
     /// Back-Channel Logout 1.0 §2.1.
     backchannel_logout_supported: bool,
     backchannel_logout_session_supported: bool,
@@ -95,6 +97,7 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
         revocation_endpoint: at("/revoke"),
         introspection_endpoint: at("/introspect"),
         device_authorization_endpoint: at("/device_authorization"),
+        client_id_metadata_document_supported: config.client_id_metadata_documents,
         backchannel_logout_supported: true,
         backchannel_logout_session_supported: true,
         pushed_authorization_request_endpoint: at("/par"),

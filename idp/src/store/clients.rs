@@ -87,6 +87,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether people would be shown something else than of `other` when they are asked, or be sent elsewhere.
+    #[must_use]
+    pub fn looks_different(&self, other: &Self) -> bool {
+        self.name != other.name || self.redirect_uris != other.redirect_uris
+    }
+
     /// It cannot keep a secret: nothing proves who it is (RFC 6749 §2.1).
     #[must_use]
     pub fn is_public(&self) -> bool {

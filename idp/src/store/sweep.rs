@@ -9,7 +9,7 @@ use super::Error;
 const BATCH: i64 = 500;
 
 /// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 12] = [
+const STATEMENTS: [&str; 13] = [
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
          SELECT grants.id FROM grants
@@ -35,6 +35,10 @@ const STATEMENTS: [&str; 12] = [
          SELECT proof_hash FROM dpop_proofs WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN (
          SELECT session_id, client_id FROM logout_deliveries WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM clients WHERE id IN (
+         SELECT client_id FROM client_metadata_documents AS documents WHERE fetched_at <= $1
+         AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = documents.client_id)
+         AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = documents.client_id) LIMIT $2)",
     "DELETE FROM initial_access_tokens WHERE token_hash IN (
          SELECT token_hash FROM initial_access_tokens WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",

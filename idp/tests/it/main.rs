@@ -17,6 +17,7 @@ mod authorize;
 mod backchannel_logout;
 mod bad_input;
 mod claims;
+mod client_documents;
 mod client_keys;
 mod clients;
 mod code;

@@ -6,15 +6,10 @@ use serde_json::{Map, Value};
 
 use super::{
     super::{redirect_uri, scope},
+    Purpose,
     error::RegistrationError,
 };
-use crate::{
-    App, Config,
-    config::{ClientConfig, Registration},
-    keys::Algorithm,
-    outbound,
-    store::clients::Client,
-};
+use crate::{Config, config::ClientConfig, keys::Algorithm, outbound, store::clients::Client};
 
 /// Characters of what people or operators are shown.
 const LONGEST: usize = 100;
@@ -111,13 +106,13 @@ impl Metadata {
     }
 
     /// Checks what the configuration of a client does not have, and fills in what was left out.
-    pub fn complete(&mut self, config: &Config) -> Result<(), RegistrationError> {
+    pub fn complete(&mut self, config: &Config, purpose: Purpose) -> Result<(), RegistrationError> {
         let grant_types = self.grant_types.get_or_insert_with(|| vec!["authorization_code".to_owned()]);
         let codes = grant_types.iter().any(|grant_type| grant_type == "authorization_code");
-        if config.registration == Registration::Open
+        if purpose == Purpose::People
             && grant_types.iter().any(|grant_type| grant_type == "client_credentials")
         {
-            return Err(wrong("whoever registers without a token acts for people only"));
+            return Err(wrong("without an operator's token a client acts for people only"));
         }
         let expected = if codes { vec!["code".to_owned()] } else { Vec::new() };
         if *self.response_types.get_or_insert_with(|| expected.clone()) != expected {
@@ -162,14 +157,14 @@ impl Metadata {
     }
 
     /// As operators would write it.
-    pub fn configured(&self, app: &App, client_id: &str) -> ClientConfig {
+    pub fn configured(&self, config: &Config, client_id: &str) -> ClientConfig {
         ClientConfig {
             client_id: client_id.to_owned(),
             name: self.client_name.clone().unwrap_or_default(),
             jwks: self.jwks.clone(),
             jwks_uri: self.jwks_uri.clone(),
             token_endpoint_auth_method: self.token_endpoint_auth_method.clone(),
-            profile: app.config.registration_profile,
+            profile: config.registration_profile,
             redirect_uris: self.redirect_uris.clone(),
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
