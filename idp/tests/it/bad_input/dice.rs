@@ -4,15 +4,12 @@
 pub struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number for an endpoint: FNV-1a.
-    pub fn hash(method: &str, path: &str, row: usize) -> u64 {
-        let bytes = method.bytes().chain(path.bytes()).chain(row.to_le_bytes());
-        bytes
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    /// Others for each name: FNV-1a.
+    pub fn of(seed: u64, name: &str) -> Self {
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(seed ^ hash)
     }
 
     pub fn next(&mut self) -> u64 {

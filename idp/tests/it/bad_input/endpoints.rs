@@ -189,6 +189,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         &[
             ("grant_type", "client_credentials"),
             ("scope", "tasks:read"),
+            ("resource", "https://api.example"),
             ("client_id", "machine"),
             ("client_secret", "{secret}"),
         ],
