@@ -117,6 +117,10 @@ async fn observe(State(observed): State<Observed>, request: Request, next: Next)
         }
     };
 
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is not read: on this connection nothing can follow (RFC 9112 §9.6).
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     tracing::info!(
         parent: &span,
         %method,

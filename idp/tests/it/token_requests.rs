@@ -64,6 +64,7 @@ on_each_database! {
         let huge = "a=".repeat(100_000);
         let answer = form(&huge).send().await.unwrap();
         assert_eq!((answer.status(), &answer.headers()["cache-control"]), (StatusCode::PAYLOAD_TOO_LARGE, &"no-store".parse().unwrap()));
+        assert_eq!(answer.headers()["connection"], "close", "nobody reads the rest");
         assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), serde_json::json!({"error": "invalid_request"}));
         for (bytes, status) in [(31_000, StatusCode::OK), (33_000, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)] {
             let large = idp.http.get(idp.at("/jwks")).header("x-large", "x".repeat(bytes)).send().await.unwrap();
