@@ -5,7 +5,10 @@ mod metadata;
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{
+        Path, State,
+        rejection::{JsonRejection, PathRejection},
+    },
     http::{HeaderMap, HeaderName, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -51,6 +54,7 @@ pub struct Information {
 type NoStore = [(HeaderName, &'static str); 1];
 const NO_STORE: NoStore = [(header::CACHE_CONTROL, "no-store")];
 type Answer = Result<(StatusCode, NoStore, Json<Information>), RegistrationError>;
+type InPath = Result<Path<String>, PathRejection>;
 type Sent = Result<Json<Map<String, Value>>, JsonRejection>;
 
 /// RFC 7591 §3.
@@ -84,7 +88,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, sent: Sent) -> Ans
 }
 
 /// RFC 7592 §2.1.
-pub async fn get(State(app): State<App>, Path(client_id): Path<String>, headers: HeaderMap) -> Answer {
+pub async fn get(State(app): State<App>, client_id: InPath, headers: HeaderMap) -> Answer {
     let (client_id, token) = caller(client_id, &headers)?;
     let mut conn = app.db.read().await?;
     let found = client_registrations::find(&mut conn, &client_id, &SecretHash::of(&token)).await?;
@@ -96,12 +100,7 @@ pub async fn get(State(app): State<App>, Path(client_id): Path<String>, headers:
 }
 
 /// RFC 7592 §2.2: replaces everything; what is left out is as if it had never been said.
-pub async fn put(
-    State(app): State<App>,
-    Path(client_id): Path<String>,
-    headers: HeaderMap,
-    sent: Sent,
-) -> Answer {
+pub async fn put(State(app): State<App>, client_id: InPath, headers: HeaderMap, sent: Sent) -> Answer {
     let (client_id, token) = caller(client_id, &headers)?;
     let hash = SecretHash::of(&token);
     let mut tx = app.db.write().await?;
@@ -142,7 +141,7 @@ pub async fn put(
 /// RFC 7592 §2.3.
 pub async fn delete(
     State(app): State<App>,
-    Path(client_id): Path<String>,
+    client_id: InPath,
     headers: HeaderMap,
 ) -> Result<(StatusCode, NoStore), RegistrationError> {
     let (client_id, token) = caller(client_id, &headers)?;
@@ -160,8 +159,9 @@ pub async fn delete(
 const FOREIGN: BearerError = BearerError::InvalidToken("not the registration access token of this client");
 
 /// Whose registration it is about, and the token that was brought for it.
-fn caller(client_id: String, headers: &HeaderMap) -> Result<(ClientId, String), RegistrationError> {
+fn caller(client_id: InPath, headers: &HeaderMap) -> Result<(ClientId, String), RegistrationError> {
     let token = bearer(headers)?;
+    let Path(client_id) = client_id.map_err(|_| FOREIGN)?;
     // None other can be registered, and PostgreSQL refuses to look for some.
     if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(FOREIGN.into());

@@ -5,26 +5,32 @@
 
 mod answer;
 mod dice;
+mod endpoint;
 mod endpoints;
 mod mutations;
 mod raw;
+mod registration;
 mod request;
 mod values;
 mod world;
 
-use idp::config::ClientConfig;
+use idp::config::{ClientConfig, TokenExchange};
 use platform::on_each_database;
 
 use answer::Answer;
 use dice::Dice;
-use endpoints::{ENDPOINTS, Endpoint};
+use endpoint::Endpoint;
+use endpoints::ENDPOINTS;
 use request::Sent;
 use world::World;
 
-use crate::fixture::TestIdp;
+use crate::fixture::{API, TestIdp};
+
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Good requests for each endpoint, and what is made of each. What one spends, the next replays.
-const REQUESTS: usize = 6;
+const REQUESTS: usize = 4;
 const CHANGED: usize = 8;
 
 impl World<'_> {
@@ -78,15 +84,29 @@ impl World<'_> {
     }
 }
 
+/// Makes all changes others.
+fn seed() -> u64 {
+    std::env::var("LATCHKEY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1)
+}
+
 on_each_database! {
     async fn whatever_is_sent_is_answered_as_specified(db) {
-        let seed = std::env::var("LATCHKEY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+        let seed = seed();
         let idp = TestIdp::with(db, |config| {
             config.clients.push(ClientConfig {
                 client_id: "machine".to_owned(),
                 token_endpoint_auth_method: Some("client_secret_post".to_owned()),
                 ..config.clients.iter().find(|client| client.client_id == "robot").unwrap().clone()
             });
+            // `web` may do everything, for people of `other`, too.
+            let grants = ["authorization_code", "refresh_token", DEVICE_CODE, TOKEN_EXCHANGE];
+            config.clients[0].grant_types = Some(grants.map(str::to_owned).to_vec());
+            config.token_exchange = vec![TokenExchange {
+                client: "web".to_owned(),
+                subject_client: vec!["other".to_owned()],
+                subject_audience: vec![API.to_owned()],
+                audience: vec!["https://files.example".to_owned()],
+            }];
             // Guessing is not what is tested here.
             config.throttle.per_network = u32::MAX;
             config.throttle.per_account = u32::MAX;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    endpoints::{Endpoint, REDIRECTED, Speaks},
+    endpoint::{Endpoint, REDIRECTED, Speaks},
     request::Sent,
     values::MARKUP,
     world::World,
@@ -79,12 +79,14 @@ impl Answer {
             return Ok(());
         }
         let clients = clients();
-        let asked = |uri: &str| {
-            // By the request itself, unless that only names one that was pushed or waits.
-            sent.values("redirect_uri")
-                .next()
-                .is_none_or(|asked| asked == uri.as_bytes() || sent.values("request_uri").count() > 0)
+        // By the request itself; what it only names was pushed, or waits.
+        let parameter = match sent.path.as_str() {
+            "/authorize" if sent.values("request_uri").count() == 0 => "redirect_uri",
+            "/logout" | "/logout/confirm" => "post_logout_redirect_uri",
+            _ => "",
         };
+        let asked =
+            |uri: &str| parameter.is_empty() || sent.values(parameter).any(|asked| asked == uri.as_bytes());
         let registered = clients
             .iter()
             .flat_map(|client| client.redirect_uris.iter().chain(&client.post_logout_redirect_uris))

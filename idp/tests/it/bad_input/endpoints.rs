@@ -1,81 +1,6 @@
-//! Every endpoint with a request that is good, and what its specification lets it answer.
+//! Every endpoint with a request that is good. Registration speaks JSON and has a test of its own.
 
-/// Who speaks the answers that are refusals.
-#[derive(Clone, Copy, Debug)]
-pub enum Speaks {
-    /// RFC 6749 §5.2, with one of these codes.
-    Json(&'static [&'static str]),
-    /// RFC 6750 §3.
-    Bearer,
-    /// Pages for people; what clients are told by redirect has one of these codes.
-    Pages,
-    /// The same for everybody.
-    Documents,
-}
-
-/// How the request proves from whom it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    Nobody,
-    /// `web`, with its secret.
-    Client,
-    /// An access token of `web`.
-    Token,
-    /// A browser in which somebody is logged in.
-    Person,
-}
-
-#[derive(Debug)]
-pub struct Endpoint {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub by: By,
-    pub speaks: Speaks,
-    /// The status that the good request gets.
-    pub good: u16,
-    /// In the query of a GET, in the form of a POST. `World::fill` knows what is in braces.
-    pub parameters: &'static [(&'static str, &'static str)],
-}
-
-/// RFC 6749 §5.2, RFC 8707 §2.
-const TOKEN: Speaks = Speaks::Json(&[
-    "invalid_request",
-    "invalid_client",
-    "invalid_grant",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "invalid_scope",
-    "invalid_target",
-]);
-/// RFC 7009 §2.2.1.
-const REVOKE: Speaks = Speaks::Json(&[
-    "invalid_request",
-    "invalid_client",
-    "invalid_grant",
-    "unauthorized_client",
-    "unsupported_token_type",
-]);
-/// RFC 7662 §2.3.
-const INTROSPECT: Speaks = Speaks::Json(&["invalid_request", "invalid_client", "unauthorized_client"]);
-/// RFC 9126 §2.3: those of the token endpoint's authentication, and what a browser would be sent back with.
-const PUSH: Speaks = Speaks::Json(&PUSH_ERRORS);
-const PUSH_ERRORS: [&str; 13] = [
-    "invalid_client",
-    "invalid_request",
-    "unauthorized_client",
-    "access_denied",
-    "unsupported_response_type",
-    "invalid_scope",
-    "invalid_target",
-    "login_required",
-    "consent_required",
-    "unmet_authentication_requirements",
-    "request_not_supported",
-    "request_uri_not_supported",
-    "invalid_request_object",
-];
-/// RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6: the same without what only a machine can hear.
-pub const REDIRECTED: &[&str] = PUSH_ERRORS.split_at(1).1;
+use super::endpoint::{By, DEVICE, Endpoint, INTROSPECT, PUSH, REVOKE, Speaks, TOKEN, document, page, post};
 
 const REQUEST: [(&str, &str); 8] = [
     ("response_type", "code"),
@@ -115,30 +40,6 @@ const ASKED: [(&str, &str); 5] = [
     ("scope", "openid email"),
     ("prompt", "consent login"),
 ];
-
-const fn post(
-    path: &'static str,
-    by: By,
-    speaks: Speaks,
-    good: u16,
-    parameters: &'static [(&'static str, &'static str)],
-) -> Endpoint {
-    Endpoint { method: "POST", path, by, speaks, good, parameters }
-}
-
-const fn page(
-    method: &'static str,
-    path: &'static str,
-    by: By,
-    good: u16,
-    parameters: &'static [(&'static str, &'static str)],
-) -> Endpoint {
-    Endpoint { method, path, by, speaks: Speaks::Pages, good, parameters }
-}
-
-const fn document(path: &'static str) -> Endpoint {
-    Endpoint { method: "GET", path, by: By::Nobody, speaks: Speaks::Documents, good: 200, parameters: &[] }
-}
 
 pub const ENDPOINTS: &[Endpoint] = &[
     document("/.well-known/openid-configuration"),
@@ -193,6 +94,44 @@ pub const ENDPOINTS: &[Endpoint] = &[
             ("client_id", "machine"),
             ("client_secret", "{secret}"),
         ],
+    ),
+    post(
+        "/token",
+        By::Client,
+        TOKEN,
+        200,
+        &[("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", "{device_code}")],
+    ),
+    post(
+        "/token",
+        By::Client,
+        TOKEN,
+        200,
+        &[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", "{others_access_token}"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("resource", "https://files.example"),
+            ("scope", "tasks:read"),
+        ],
+    ),
+    post(
+        "/device_authorization",
+        By::Client,
+        DEVICE,
+        200,
+        &[("scope", "openid tasks:read"), ("resource", "https://api.example")],
+    ),
+    page("GET", "/device", By::Person, 200, &[("user_code", "{user_code}")]),
+    page("POST", "/device", By::Person, 303, &[("form_token", "{form_token}"), ("code", "{user_code}")]),
+    page("GET", "/device/confirm", By::Person, 200, &[("user_code", "{entered_code}")]),
+    page(
+        "POST",
+        "/device/confirm",
+        By::Person,
+        200,
+        &[("form_token", "{form_token}"), ("user_code", "{entered_code}"), ("decision", "allow")],
     ),
     post(
         "/revoke",

@@ -148,6 +148,7 @@ impl World<'_> {
                     "if-none-match",
                     "range",
                     "x-request-id",
+                    "dpop",
                 ];
                 sent.headers.push((header::HeaderName::from_static(dice.pick(&names)), value));
             }

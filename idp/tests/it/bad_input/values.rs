@@ -188,7 +188,7 @@ pub fn claims(dice: &mut Dice) -> Vec<u8> {
     json!({ member: { claim: value(dice, 0) }, "id_token": value(dice, 2) }).to_string().into_bytes()
 }
 
-fn value(dice: &mut Dice, depth: usize) -> Value {
+pub fn value(dice: &mut Dice, depth: usize) -> Value {
     let text = (dice.pick(&TEXTS)).to_owned();
     match dice.below(if depth > 3 { 5 } else { 8 }) {
         0 => Value::Null,

@@ -15,15 +15,19 @@ use serde_json::Value;
 
 use super::{
     dice::Dice,
-    endpoints::{By, Endpoint},
+    endpoint::{By, Endpoint},
     request::{Pairs, Sent},
 };
 use crate::fixture::{
-    Browser, PASSWORD, SECRET, TestIdp, VERIFIER, changed, code_challenge, location, redirect_uri,
+    Browser, PASSWORD, SECRET, TestIdp, VERIFIER, answer, changed, code_challenge, location, redirect_uri,
 };
 
 /// What [`World::fill`] knows: a fresh one each time.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 24] = [
+    "{device_code}",
+    "{user_code}",
+    "{entered_code}",
+    "{others_access_token}",
     "{code}",
     "{others_code}",
     "{spent_code}",
@@ -140,6 +144,18 @@ impl<'a> World<'a> {
             "{refresh_token}" => text(&self.tokens("web").await["refresh_token"]),
             "{others_refresh_token}" => text(&self.tokens("other").await["refresh_token"]),
             "{access_token}" => text(&self.tokens("web").await["access_token"]),
+            "{others_access_token}" => text(&self.tokens("other").await["access_token"]),
+            "{device_code}" => {
+                let device = self.device(true).await;
+                let code = text(&device["user_code"]);
+                self.browser()
+                    .await
+                    .post("/device/confirm", &[("user_code", &code), ("decision", "allow")])
+                    .await;
+                text(&device["device_code"])
+            }
+            "{user_code}" => text(&self.device(false).await["user_code"]),
+            "{entered_code}" => text(&self.device(true).await["user_code"]),
             "{id_token}" => text(&self.tokens("web").await["id_token"]),
             "{others_id_token}" => {
                 // Of another session: it proves nothing about this one.
@@ -171,6 +187,17 @@ impl<'a> World<'a> {
         self.idp.redeem(client, &code, &[]).await.1
     }
 
+    /// What a device of `web` was told; with its code entered by the person, or not.
+    async fn device(&self, entered: bool) -> Value {
+        let form = [("scope", "openid tasks:read")];
+        let (_, device) = answer(self.idp.authenticated("/device_authorization", "web", &form)).await;
+        if entered {
+            let code = text(&device["user_code"]);
+            self.browser().await.post("/device", &[("code", &code)]).await;
+        }
+        device
+    }
+
     async fn pushed(&self, client: &str) -> String {
         let (redirect_uri, challenge) = (redirect_uri(client), code_challenge(VERIFIER));
         let form = [
@@ -180,8 +207,7 @@ impl<'a> World<'a> {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ];
-        let answer =
-            crate::fixture::answer(self.idp.authenticated("/par", client, &changed(&form, &[]))).await;
+        let answer = answer(self.idp.authenticated("/par", client, &changed(&form, &[]))).await;
         text(&answer.1["request_uri"])
     }
 
