@@ -113,7 +113,10 @@ on_each_database! {
 fn keys_are_listed_and_rotated() {
     let place = Place::new();
     let first = place.run(&["keys", "list"]).good().stdout;
-    assert_eq!(first.matches("signs").count(), 1, "{first}");
+    assert_eq!(first.matches("signs").count(), 4, "one for each algorithm: {first}");
+    for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
+        assert_eq!(first.matches(algorithm).count(), 1, "{first}");
+    }
     let rotated = place.run(&["keys", "rotate"]).good().stdout;
     assert!(rotated.contains("next") && rotated.contains("signs"), "{rotated}");
     let replaced = place.run(&["keys", "rotate", "--now"]).good().stdout;
