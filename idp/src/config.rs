@@ -227,6 +227,8 @@ pub struct ClientConfig {
     pub backchannel_logout_uri: Option<String>,
     /// It wants to know which session.
     pub backchannel_logout_session_required: bool,
+    /// Where it lets a log-in begin that others ask for (Core §4): people find it on their account page.
+    pub initiate_login_uri: Option<String>,
     /// Default: `authorization_code` and `refresh_token`.
     pub grant_types: Option<Vec<String>>,
     /// All that it may ask for. Default: `openid profile email`.

@@ -182,6 +182,9 @@ pub(crate) struct NewClient {
     /// Where it is told that a session has ended (OpenID Connect Back-Channel Logout).
     #[arg(long, value_name = "URI")]
     pub(crate) backchannel_logout_uri: Option<String>,
+    /// Where a log-in can begin that others ask for: people find it on their account page.
+    #[arg(long, value_name = "URI")]
+    pub(crate) initiate_login_uri: Option<String>,
     /// What it may ask for, separated by spaces.
     #[arg(long, value_name = "SCOPES")]
     pub(crate) scope: Option<String>,

@@ -234,6 +234,7 @@ pub(crate) fn register_web(config: &mut Config) -> Result<(), Failure> {
         redirect_uris: vec![format!("{}/callback", web.public_url)],
         post_logout_redirect_uris: vec![format!("{}/", web.public_url)],
         backchannel_logout_uri: Some(backchannel_logout_uri),
+        initiate_login_uri: Some(format!("{}/login", web.public_url)),
         scope: Some(WEB_SCOPE.to_owned()),
         audience: web.api_url.clone(),
         first_party: true,

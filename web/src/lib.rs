@@ -133,7 +133,7 @@ fn router(app: App) -> Router {
         .route("/tasks/{id}/edit", get(tasks::edit::get).post(tasks::edit::post))
         .route("/tasks/{id}/complete", post(tasks::complete::post))
         .route("/tasks/{id}/delete", get(tasks::delete::get).post(tasks::delete::post))
-        .route("/login", get(oidc::login::login))
+        .route("/login", get(oidc::login::login).post(oidc::login::login_by_post))
         .route("/signup", get(oidc::login::signup))
         .route("/callback", get(oidc::callback::get))
         .route("/logout", post(oidc::logout::post))

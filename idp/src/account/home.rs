@@ -11,9 +11,14 @@ use platform::{
     pages::{Page, render},
     place::Place,
 };
+use url::form_urlencoded;
 
 use super::session;
-use crate::{App, error::PageError, store::sessions::Session};
+use crate::{
+    App,
+    error::PageError,
+    store::{clients, sessions::Session},
+};
 
 #[derive(Template)]
 #[template(path = "landing.html")]
@@ -29,6 +34,8 @@ struct Account<'a> {
     page: &'a Page,
     session: &'a Session,
     since: String,
+    /// Name and address.
+    apps: Vec<(String, String)>,
 }
 
 /// `GET /`
@@ -45,8 +52,17 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
         return Ok(Redirect::to("/login").into_response());
     };
     let since = ago(app.clock.now() - session.auth_time);
-    let account = Account { place: &app.place, page: &page, session: &session, since };
+    let mut conn = app.db.read().await?;
+    let apps = clients::list_startable(&mut conn, session.user_id).await?;
+    let apps = apps.into_iter().map(|(name, uri)| (name, begun_here(&uri, &app.config.issuer))).collect();
+    let account = Account { place: &app.place, page: &page, session: &session, since, apps };
     Ok(render(account.render()))
+}
+
+/// OpenID Connect Core §4: the app is told which provider asks it to log the person in.
+fn begun_here(uri: &str, issuer: &str) -> String {
+    let iss = form_urlencoded::Serializer::new(String::new()).append_pair("iss", issuer).finish();
+    format!("{uri}{}{iss}", if uri.contains('?') { '&' } else { '?' })
 }
 
 /// For `<time datetime=…>`.

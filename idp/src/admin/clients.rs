@@ -86,9 +86,11 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     if let Some(reason) = client.jwks.as_ref().and_then(client_assertion::refuse_registration) {
         wrong.push(format!("jwks {reason}"));
     }
-    for (name, uri) in
-        [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.backchannel_logout_uri)]
-    {
+    for (name, uri) in [
+        ("jwks_uri", &client.jwks_uri),
+        ("backchannel_logout_uri", &client.backchannel_logout_uri),
+        ("initiate_login_uri", &client.initiate_login_uri),
+    ] {
         if let Some(reason) = uri.as_deref().and_then(outbound::refuse_registration) {
             wrong.push(format!("{name} {reason}"));
         }
@@ -218,6 +220,7 @@ pub(crate) fn client(config: &ClientConfig, declared: bool) -> Result<Client, Er
         redirect_uris: Words(config.redirect_uris.clone()),
         post_logout_redirect_uris: Words(config.post_logout_redirect_uris.clone()),
         backchannel_logout_uri: config.backchannel_logout_uri.clone(),
+        initiate_login_uri: config.initiate_login_uri.clone(),
         backchannel_logout_session_required: config.backchannel_logout_session_required,
         grant_types: grant_types(config),
         scope: scope.map(|scope| scope::to_text(&scope)).unwrap_or_default(),

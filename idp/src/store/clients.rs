@@ -5,7 +5,7 @@ use platform::{on_conn, secret::SecretHash};
 
 use serde::Deserialize;
 
-use super::{ClientId, Conn, Error, Tx, Words};
+use super::{ClientId, Conn, Error, Tx, UserId, Words};
 use crate::keys::Algorithm;
 
 /// Which set of rules a client is held to; they contradict each other.
@@ -65,6 +65,8 @@ pub struct Client {
     /// Where it is told that a session has ended.
     pub backchannel_logout_uri: Option<String>,
     pub backchannel_logout_session_required: bool,
+    /// Where it lets a log-in begin that others ask for.
+    pub initiate_login_uri: Option<String>,
     #[sqlx(try_from = "String")]
     pub grant_types: Words,
     /// All that it may ask for, space-separated.
@@ -121,7 +123,7 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
         sqlx::query_as(
             "SELECT id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile, redirect_uris,
                     post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
-                    grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
+                    initiate_login_uri, grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
                     require_pushed_authorization_requests, require_signed_request_object,
                     dpop_bound_access_tokens, declared
              FROM clients WHERE id = $1 AND disabled_at IS NULL",
@@ -132,13 +134,30 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
     })
 }
 
+/// The name of each app that somebody can go to from here, and where: those that are ours, and those that they
+/// allowed something.
+pub async fn list_startable(conn: &mut Conn, user_id: UserId) -> Result<Vec<(String, String)>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT name, initiate_login_uri FROM clients
+             WHERE initiate_login_uri IS NOT NULL AND disabled_at IS NULL
+               AND (first_party OR EXISTS (
+                   SELECT 1 FROM consents WHERE consents.client_id = clients.id AND user_id = $1))
+             ORDER BY name, id",
+        )
+        .bind(user_id)
+        .fetch_all(conn)
+        .await
+    })
+}
+
 /// Every client that is not disabled, by id.
 pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile, redirect_uris,
                     post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
-                    grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
+                    initiate_login_uri, grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
                     require_pushed_authorization_requests, require_signed_request_object,
                     dpop_bound_access_tokens, declared
              FROM clients WHERE disabled_at IS NULL ORDER BY id",
@@ -164,12 +183,12 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
         sqlx::query(
             "INSERT INTO clients (id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile,
                  redirect_uris, post_logout_redirect_uris, backchannel_logout_uri,
-                 backchannel_logout_session_required, grant_types, scope, audience,
+                 backchannel_logout_session_required, initiate_login_uri, grant_types, scope, audience,
                  id_token_signed_response_alg, first_party, require_pkce,
                  require_pushed_authorization_requests, require_signed_request_object,
                  dpop_bound_access_tokens, declared, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                 $21, $22)
+                 $21, $22, $23)
              ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, secret_hash = excluded.secret_hash, jwks = excluded.jwks,
                  jwks_uri = excluded.jwks_uri,
@@ -178,6 +197,7 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
                  post_logout_redirect_uris = excluded.post_logout_redirect_uris,
                  backchannel_logout_uri = excluded.backchannel_logout_uri,
                  backchannel_logout_session_required = excluded.backchannel_logout_session_required,
+                 initiate_login_uri = excluded.initiate_login_uri,
                  grant_types = excluded.grant_types, scope = excluded.scope, audience = excluded.audience,
                  id_token_signed_response_alg = excluded.id_token_signed_response_alg,
                  first_party = excluded.first_party, require_pkce = excluded.require_pkce,
@@ -186,7 +206,7 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
                  dpop_bound_access_tokens = excluded.dpop_bound_access_tokens,
                  declared = excluded.declared,
                  disabled_at = CASE WHEN excluded.declared THEN NULL ELSE clients.disabled_at END
-             WHERE $23",
+             WHERE $24",
         )
         .bind(&client.id)
         .bind(&client.name)
@@ -199,6 +219,7 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
         .bind(client.post_logout_redirect_uris.to_string())
         .bind(&client.backchannel_logout_uri)
         .bind(client.backchannel_logout_session_required)
+        .bind(&client.initiate_login_uri)
         .bind(client.grant_types.to_string())
         .bind(&client.scope)
         .bind(&client.audience)

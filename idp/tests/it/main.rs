@@ -12,6 +12,7 @@ mod signer;
 
 mod access_tokens;
 mod algorithms;
+mod apps;
 mod assertions;
 mod authorize;
 mod backchannel_logout;

@@ -1,7 +1,11 @@
 //! `GET /login` and `GET /signup`: to the identity provider, with a promise to come back.
 
 use axum::{
-    extract::{Query, State, rejection::QueryRejection},
+    Form,
+    extract::{
+        Query, State,
+        rejection::{FormRejection, QueryRejection},
+    },
     response::{IntoResponse, Redirect, Response},
 };
 use chrono::TimeDelta;
@@ -33,14 +37,20 @@ pub(crate) struct Wanted {
     /// Seconds. Of whoever is logged in already, too (RFC 9470 §4).
     max_age: Option<u32>,
     acr_values: Option<String>,
+    /// OpenID Connect Core §4: the provider that asks for this log-in, whom it expects, and where it leads.
+    iss: Option<String>,
+    login_hint: Option<String>,
+    target_link_uri: Option<String>,
     #[serde(skip)]
     prompt: Option<&'static str>,
 }
 
 impl Wanted {
     /// The local path that was asked for; the tasks when there is none, or it is not a place of ours.
-    fn path(&self) -> &str {
-        self.return_to.as_deref().filter(|path| is_local_path(path)).unwrap_or("/tasks")
+    fn path<'a>(&'a self, app: &'a App) -> &'a str {
+        let here = |uri: &'a str| uri.strip_prefix(&app.config.public_url);
+        let asked = self.return_to.as_deref().or_else(|| self.target_link_uri.as_deref().and_then(here));
+        asked.filter(|path| is_local_path(path)).unwrap_or("/tasks")
     }
 }
 
@@ -48,6 +58,15 @@ type Asked = Result<Query<Wanted>, QueryRejection>;
 
 pub(crate) async fn login(State(app): State<App>, visit: Visit, asked: Asked) -> Result<Response, PageError> {
     begin(&app, &visit, asked.map(|Query(wanted)| wanted).unwrap_or_default()).await
+}
+
+/// Core §4: the same by POST. It may come from anywhere: it changes nothing by itself.
+pub(crate) async fn login_by_post(
+    State(app): State<App>,
+    visit: Visit,
+    asked: Result<Form<Wanted>, FormRejection>,
+) -> Result<Response, PageError> {
+    begin(&app, &visit, asked.map(|Form(wanted)| wanted).unwrap_or_default()).await
 }
 
 pub(crate) async fn signup(
@@ -61,8 +80,12 @@ pub(crate) async fn signup(
 }
 
 async fn begin(app: &App, visit: &Visit, wanted: Wanted) -> Result<Response, PageError> {
+    // Another provider's wish could make people give away what they type there (Core §4).
+    if wanted.iss.as_deref().is_some_and(|iss| iss != app.provider.issuer()) {
+        return Err(PageError::Login("iss is another issuer"));
+    }
     if visit.session.is_some() && wanted.max_age.is_none() && wanted.acr_values.is_none() {
-        return Ok(Redirect::to(wanted.path()).into_response());
+        return Ok(Redirect::to(wanted.path(app)).into_response());
     }
     let provider = app.provider.discover().await?;
     let random = || secret::generate("").expose_secret().to_owned();
@@ -82,6 +105,7 @@ async fn begin(app: &App, visit: &Visit, wanted: Wanted) -> Result<Response, Pag
         ("prompt", wanted.prompt),
         ("max_age", max_age.as_deref()),
         ("acr_values", wanted.acr_values.as_deref()),
+        ("login_hint", wanted.login_hint.as_deref()),
     ];
     for (name, value) in extra {
         if let Some(value) = value {
@@ -93,7 +117,7 @@ async fn begin(app: &App, visit: &Visit, wanted: Wanted) -> Result<Response, Pag
     let login = Login {
         nonce: nonce.secret().clone(),
         code_verifier: code_verifier.into_secret(),
-        return_to: wanted.path().to_owned(),
+        return_to: wanted.path(app).to_owned(),
     };
     let expires_at = app.clock.now() + LIFETIME;
     let mut tx = app.db.write().await?;

@@ -38,6 +38,25 @@ on_each_database! {
         assert!(!world.op.state.known().asked.contains_key("prompt"));
     }
 
+    /// OpenID Connect Core §4: by GET and by POST, for our own provider only, and to a page of ours only.
+    async fn others_can_ask_for_a_log_in(db) {
+        let world = World::new(db).await;
+        let (here, issuer) = (&world.config.public_url, &world.op.url);
+        let begin = |fields: &[(&str, &str)]| format!("/login?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish());
+        let target = format!("{here}/tasks?filter=open");
+        let wanted = [("iss", issuer.as_str()), ("login_hint", "ada@example.com"), ("target_link_uri", &target)];
+        let browser = world.browser();
+        browser.log_in(&begin(&wanted)).await.leads_to("/tasks?filter=open");
+        assert_eq!(world.op.state.known().asked["login_hint"], "ada@example.com");
+        let elsewhere = [("iss", issuer.as_str()), ("target_link_uri", "https://evil.example/tasks")];
+        world.browser().log_in(&begin(&elsewhere)).await.leads_to("/tasks");
+        let beside = format!("{here}.evil.example/tasks");
+        world.browser().log_in(&begin(&[("target_link_uri", &beside)])).await.leads_to("/tasks");
+        world.browser().get(&begin(&[("iss", "https://evil.example")])).await.is(400).shows("This log-in cannot be finished");
+        let posted = world.browser().post_with("/login", &wanted, &[("origin", "https://id.example"), ("sec-fetch-site", "cross-site")]).await;
+        assert!(posted.location.starts_with(issuer.as_str()), "{}", posted.location);
+    }
+
     async fn a_state_is_good_only_in_the_browser_that_began(db) {
         let world = World::new(db).await;
         let (alice, mallory) = (world.browser(), world.browser());

@@ -139,7 +139,6 @@ impl Metadata {
             ("logo_uri", &self.logo_uri),
             ("tos_uri", &self.tos_uri),
             ("policy_uri", &self.policy_uri),
-            ("initiate_login_uri", &self.initiate_login_uri),
         ] {
             if let Some(reason) = uri.as_deref().and_then(outbound::refuse_registration) {
                 return Err(wrong(format!("{name} {reason}")));
@@ -169,6 +168,7 @@ impl Metadata {
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: self.backchannel_logout_session_required,
+            initiate_login_uri: self.initiate_login_uri.clone(),
             grant_types: self.grant_types.clone(),
             scope: self.scope.clone(),
             id_token_signed_response_alg: self.id_token_signed_response_alg,
