@@ -273,6 +273,26 @@ impl Config {
         audience.split_ascii_whitespace().map(|name| of(name).unwrap_or(default)).min().unwrap_or(default)
     }
 
+    /// The part of `granted` that a token for these audiences gets: without the scopes that belong to other APIs
+    /// only (RFC 8707 §3). An API that does not say which are its own gets all.
+    #[must_use]
+    pub fn scope_for(&self, audience: &str, granted: &str) -> String {
+        let known = |name: &str| {
+            let listed = |resource: &&Resource| resource.identifier == name && !resource.scopes.is_empty();
+            self.resources.iter().find(listed)
+        };
+        let audiences: Option<Vec<&Resource>> = audience.split_ascii_whitespace().map(known).collect();
+        let Some(audiences) = audiences.filter(|audiences| !audiences.is_empty()) else {
+            return granted.to_owned();
+        };
+        let has = |resource: &Resource, word: &str| resource.scopes.iter().any(|scope| scope == word);
+        let fits = |word: &&str| {
+            audiences.iter().any(|resource| has(resource, word))
+                || !self.resources.iter().any(|resource| has(resource, word))
+        };
+        granted.split(' ').filter(fits).collect::<Vec<_>>().join(" ")
+    }
+
     /// How long any access token can be good, in seconds.
     #[must_use]
     pub fn longest_access_token_lifetime(&self) -> u32 {

@@ -124,6 +124,8 @@ pub struct Issued {
     pub token_type: &'static str,
     /// Seconds.
     pub expires_in: u32,
+    /// What it got of what it was issued for.
+    pub scope: String,
 }
 
 impl std::fmt::Debug for Issued {
@@ -154,7 +156,7 @@ pub fn exchange(
 fn sign(app: &App, client: &Client, claims: &Claims) -> Result<Issued, InvalidToken> {
     let token = app.keys.snapshot().sign(client.access_token_alg(), Kind::AccessToken, claims)?;
     let expires_in = u32::try_from(claims.exp - claims.iat).unwrap_or_default();
-    Ok(Issued { token, token_type: claims.token_type(), expires_in })
+    Ok(Issued { token, token_type: claims.token_type(), expires_in, scope: claims.scope.clone() })
 }
 
 fn claims(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Claims {
@@ -171,7 +173,7 @@ fn claims(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Claims {
         sub: grant.map_or_else(|| client.id.0.clone(), |grant| grant.user_id.to_string()),
         aud,
         client_id: client.id.clone(),
-        scope: scope.to_owned(),
+        scope: app.config.scope_for(audience, scope),
         jti: jti(grant.map(|grant| grant.id)),
         iat: now.timestamp(),
         exp: (now + config::seconds(expires_in)).timestamp(),

@@ -60,13 +60,13 @@ impl std::fmt::Debug for TokenResponse {
 }
 
 impl TokenResponse {
-    fn of(issued: Issued, scope: String) -> Self {
+    fn of(issued: Issued) -> Self {
         Self {
             access_token: issued.token,
             token_type: issued.token_type,
             expires_in: issued.expires_in,
             refresh_token: None,
-            scope,
+            scope: issued.scope,
             id_token: None,
             issued_token_type: None,
         }

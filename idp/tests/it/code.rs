@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use idp::config::Resource;
 use platform::on_each_database;
 use reqwest::StatusCode;
 
@@ -145,6 +146,29 @@ on_each_database! {
         let idp = TestIdp::new(db).await;
         let code = idp.code("alice", "spa").await;
         assert_eq!(idp.redeem("spa", &code, &[]).await.0, StatusCode::OK);
+    }
+
+    /// RFC 8707 §3: a token for one API is worth nothing more at another, even if that takes it.
+    async fn a_token_has_no_scopes_that_belong_to_other_apis(db) {
+        let idp = TestIdp::with(db, |config| {
+            let mail = Resource { identifier: "https://mail.example".to_owned(), scopes: vec!["mail:read".to_owned(), "tasks:read".to_owned()], access_token_lifetime: None };
+            config.resources.push(mail);
+            config.clients[0].scope = Some("openid profile offline_access tasks:read tasks:write mail:read fax:send".to_owned());
+        }).await;
+        let browser = idp.signed_up("alice").await;
+        let scope = ("scope", "openid offline_access tasks:read tasks:write mail:read fax:send");
+        let code = browser.code("web", &[scope, ("resource", API), ("resource", "https://mail.example")]).await;
+        let (_, tokens) = idp.redeem("web", &code, &[]).await;
+        assert_eq!(tokens["scope"], "fax:send mail:read offline_access openid tasks:read tasks:write", "for both");
+        let refresh = tokens["refresh_token"].as_str().unwrap();
+        for (resource, expected) in [
+            (API, "fax:send offline_access openid tasks:read tasks:write"),
+            ("https://mail.example", "fax:send mail:read offline_access openid tasks:read"),
+        ] {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", refresh), ("resource", resource)];
+            let (_, narrowed) = idp.token("web", &form).await;
+            assert_eq!((&narrowed["scope"], &claims(&narrowed["access_token"])["scope"]), (&expected.into(), &expected.into()), "{resource}");
+        }
     }
 
     /// RFC 8707 §2: one audience by `resource`, several as an array, and one of them at the token endpoint.

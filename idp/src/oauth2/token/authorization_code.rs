@@ -96,7 +96,7 @@ pub(super) async fn first_tokens(
         None
     };
     let refresh_token = refresh_token.map(|token| token.expose_secret().to_owned());
-    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token, grant.scope) })
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token) })
 }
 
 /// S256, RFC 7636 §4.6.

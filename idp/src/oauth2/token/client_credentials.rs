@@ -24,5 +24,5 @@ pub fn grant(
         authorize::audience(app, parameters, client).map_err(|(_, rule)| TokenError::InvalidTarget(rule))?;
     let terms = Terms { client, grant: None, scope: &scope, audience: &audience, jkt };
     let access_token = access_token::issue(app, &terms, app.clock.now())?;
-    Ok(TokenResponse::of(access_token, scope))
+    Ok(TokenResponse::of(access_token))
 }

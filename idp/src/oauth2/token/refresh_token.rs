@@ -77,7 +77,7 @@ pub async fn grant(
         None
     };
     let refresh_token = Some(successor.expose_secret().to_owned());
-    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token, asked) })
+    Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token) })
 }
 
 fn successor(app: &App, token: &str) -> SecretString {

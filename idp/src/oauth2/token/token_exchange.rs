@@ -56,7 +56,7 @@ pub async fn grant(
     let terms = Terms { client, grant: Some(&grant), scope: &scope, audience: &audience, jkt };
     let access_token = access_token::exchange(app, &terms, act, subject.exp, app.clock.now())?;
     tracing::info!(client.id = %client.id, user.id = %grant.user_id, grant.id = %grant.id, audience, "{} exchanged a token of {} and acts for {}", client.id, subject.client_id, grant.user_id);
-    Ok(TokenResponse { issued_token_type: Some(issued_token_type), ..TokenResponse::of(access_token, scope) })
+    Ok(TokenResponse { issued_token_type: Some(issued_token_type), ..TokenResponse::of(access_token) })
 }
 
 /// Our access tokens are both.
