@@ -4,16 +4,14 @@ pub(crate) mod idempotency_keys;
 pub(crate) mod tasks;
 
 use chrono::{DateTime, Utc};
-use platform::db::{Db, Error, Migrations, on_conn};
+use platform::db::{Db, Error, Migrations};
 
 pub static MIGRATIONS: Migrations = Migrations {
     sqlite: sqlx::migrate!("../migrations/api/sqlite"),
     postgres: sqlx::migrate!("../migrations/api/postgres"),
 };
 
-/// Rows that one transaction of a sweep removes at most: others write in between.
-const BATCH: i64 = 500;
-/// Each removes at most a batch of what has expired.
+/// Each removes at most `$2` rows of what has expired.
 const STATEMENTS: [&str; 2] = [
     "DELETE FROM idempotency_keys WHERE (user_id, idempotency_key) IN
        (SELECT user_id, idempotency_key FROM idempotency_keys WHERE expires_at <= $1 LIMIT $2)",
@@ -22,23 +20,6 @@ const STATEMENTS: [&str; 2] = [
 ];
 
 /// Removes what has expired.
-pub(crate) async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
-    for statement in STATEMENTS {
-        loop {
-            let mut tx = db.write().await?;
-            let removed = on_conn!(&mut tx, |conn| {
-                sqlx::query(statement)
-                    .bind(now)
-                    .bind(BATCH)
-                    .execute(conn)
-                    .await
-                    .map(|done| done.rows_affected())
-            })?;
-            tx.commit().await?;
-            if removed == 0 {
-                break;
-            }
-        }
-    }
-    Ok(())
+pub(crate) async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
+    db.sweep(&STATEMENTS, now).await
 }

@@ -1,5 +1,7 @@
 //! What an operator can set, with what holds when nothing is set. Durations are in seconds.
 
+mod client;
+mod resource;
 mod token_exchange;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -11,16 +13,12 @@ use platform::{
     place::Look,
     tls::{self, Reached, Tls},
 };
-use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{
-    admin,
-    keys::Algorithm,
-    oauth2::{redirect_uri, scope},
-    store::clients::Profile,
-};
+use crate::{admin, store::clients::Profile};
 
+pub use client::ClientConfig;
+pub use resource::Resource;
 pub use token_exchange::TokenExchange;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -201,105 +199,7 @@ pub struct Outbound {
     pub own: Vec<String>,
 }
 
-/// A client, with the names of RFC 7591.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClientConfig {
-    pub client_id: String,
-    /// Shown to people who are asked for consent.
-    pub name: String,
-    /// Without one the client is public.
-    pub client_secret: Option<SecretString>,
-    pub client_secret_file: Option<PathBuf>,
-    /// A JWK Set of public keys, one of which signs the client's assertions.
-    pub jwks: Option<serde_json::Value>,
-    pub jwks_file: Option<PathBuf>,
-    /// Where its JWK Set is, instead of one.
-    pub jwks_uri: Option<String>,
-    /// `client_secret_basic` (default with a secret), `client_secret_post`, `private_key_jwt` (default with
-    /// keys), `none` (default without either).
-    pub token_endpoint_auth_method: Option<String>,
-    /// Which rules it is held to. Default: `oauth21` for public clients, else `oidc`.
-    pub profile: Option<Profile>,
-    pub redirect_uris: Vec<String>,
-    pub post_logout_redirect_uris: Vec<String>,
-    /// Where it is told that a session has ended (Back-Channel Logout 1.0 §2.2).
-    pub backchannel_logout_uri: Option<String>,
-    /// It wants to know which session.
-    pub backchannel_logout_session_required: bool,
-    /// Where it lets a log-in begin that others ask for (Core §4): people find it on their account page.
-    pub initiate_login_uri: Option<String>,
-    /// Default: `authorization_code` and `refresh_token`.
-    pub grant_types: Option<Vec<String>>,
-    /// All that it may ask for. Default: `openid profile email`.
-    pub scope: Option<String>,
-    /// Of its access tokens when it names no `resource`.
-    pub audience: String,
-    /// Default: `RS256`; `PS256` with the profile `fapi2`.
-    pub id_token_signed_response_alg: Option<Algorithm>,
-    /// Nobody is asked for consent.
-    pub first_party: bool,
-    /// Default: unless the profile is `oidc`. Public clients cannot do without.
-    pub require_pkce: Option<bool>,
-    /// RFC 9126 §6: what the browser brings is refused, unless it names a request that was pushed.
-    pub require_pushed_authorization_requests: bool,
-    /// RFC 9101 §10.5: what it asks for has to be signed.
-    pub require_signed_request_object: bool,
-    /// RFC 9449 §5.2: its access tokens are bound to a key.
-    pub dpop_bound_access_tokens: bool,
-}
-
-/// An API. Its identifier is the audience of tokens for it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resource {
-    pub identifier: String,
-    #[serde(default)]
-    pub scopes: Vec<String>,
-    /// Of access tokens for it, instead of `tokens.access_token_lifetime`.
-    #[serde(default)]
-    pub access_token_lifetime: Option<u32>,
-}
-
 impl Config {
-    /// How long access tokens for these audiences are good, in seconds: as long as the strictest API allows.
-    #[must_use]
-    pub fn access_token_lifetime(&self, audience: &str) -> u32 {
-        let of = |name: &str| {
-            let known = self.resources.iter().find(|resource| resource.identifier == name);
-            known.and_then(|resource| resource.access_token_lifetime)
-        };
-        let default = self.tokens.access_token_lifetime;
-        audience.split_ascii_whitespace().map(|name| of(name).unwrap_or(default)).min().unwrap_or(default)
-    }
-
-    /// The part of `granted` that a token for these audiences gets: without the scopes that belong to other APIs
-    /// only (RFC 8707 §3). An API that does not say which are its own gets all.
-    #[must_use]
-    pub fn scope_for(&self, audience: &str, granted: &str) -> String {
-        let known = |name: &str| {
-            let listed = |resource: &&Resource| resource.identifier == name && !resource.scopes.is_empty();
-            self.resources.iter().find(listed)
-        };
-        let audiences: Option<Vec<&Resource>> = audience.split_ascii_whitespace().map(known).collect();
-        let Some(audiences) = audiences.filter(|audiences| !audiences.is_empty()) else {
-            return granted.to_owned();
-        };
-        let has = |resource: &Resource, word: &str| resource.scopes.iter().any(|scope| scope == word);
-        let fits = |word: &&str| {
-            audiences.iter().any(|resource| has(resource, word))
-                || !self.resources.iter().any(|resource| has(resource, word))
-        };
-        granted.split(' ').filter(fits).collect::<Vec<_>>().join(" ")
-    }
-
-    /// How long any access token can be good, in seconds.
-    #[must_use]
-    pub fn longest_access_token_lifetime(&self) -> u32 {
-        let own = self.resources.iter().filter_map(|resource| resource.access_token_lifetime);
-        own.chain([self.tokens.access_token_lifetime]).max().unwrap_or_default()
-    }
-
     /// Adds everything that is wrong.
     pub fn check(&self, mistakes: &mut Mistakes) {
         check_public_url("idp.issuer", &self.issuer, mistakes);
@@ -348,27 +248,7 @@ impl Config {
         }
         tls::check_ca_file("idp.outbound", self.outbound.ca_file.as_deref(), mistakes);
         for (index, resource) in self.resources.iter().enumerate() {
-            if !redirect_uri::is_resource_identifier(&resource.identifier) {
-                let key = format!("idp.resources[{index}].identifier");
-                mistakes.add(key, "must be an absolute URI without a fragment or spaces");
-            }
-            if resource.access_token_lifetime == Some(0) {
-                let key = format!("idp.resources[{index}].access_token_lifetime");
-                mistakes.add(key, "must be at least 1 second");
-            }
-            if self.resources.iter().take(index).any(|other| other.identifier == resource.identifier) {
-                mistakes.add(format!("idp.resources[{index}].identifier"), "is used twice");
-            }
-            let single =
-                |text: &String| !text.contains(' ') && !text.is_empty() && scope::parse(text).is_some();
-            for wrong in resource
-                .scopes
-                .iter()
-                .filter(|scope| !single(scope) || scope::OPENID.contains(&scope.as_str()))
-            {
-                let reason = format!("{wrong:?} is not a scope that an API can have");
-                mistakes.add(format!("idp.resources[{index}].scopes"), reason);
-            }
+            resource.check(index, self, mistakes);
         }
         for (index, client) in self.clients.iter().enumerate() {
             for reason in admin::clients::check(client) {

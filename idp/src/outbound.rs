@@ -17,7 +17,7 @@ use reqwest::{
 };
 use url::{Host, Url};
 
-use crate::config::Config;
+use crate::{config::Config, oauth2::redirect_uri};
 
 /// For everything from the name to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -145,21 +145,9 @@ impl Outbound {
 /// Why a URI of ours to ask cannot be registered.
 #[must_use]
 pub fn refuse_registration(uri: &str) -> Option<&'static str> {
-    let Ok(url) = Url::parse(uri) else { return Some("is not an absolute URI") };
-    if uri.bytes().any(|byte| byte <= b' ' || byte >= 0x7f || byte == b'\\') {
-        return Some("must be written in visible ASCII characters, without backslashes");
-    }
-    if uri.contains('#') {
-        return Some("must not have a fragment");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some("must not hold credentials");
-    }
-    match url.scheme() {
-        "https" => None,
-        "http" if is_loopback(&url) => None,
-        _ => Some("must be https; http is only for this machine"),
-    }
+    let web = uri.starts_with("https:") || uri.starts_with("http:");
+    let other = (!web).then_some("must be https; http is only for this machine");
+    redirect_uri::refuse_registration(uri).or(other)
 }
 
 /// Resolves names to those of their addresses that may be reached. Connections are made to what this answers,

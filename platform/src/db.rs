@@ -6,6 +6,7 @@
 
 mod sqlite;
 
+use chrono::{DateTime, Utc};
 use std::{
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
@@ -123,6 +124,28 @@ impl Db {
             Self::Sqlite(database) => Some(database.commits()),
             Self::Postgres(_) => None,
         }
+    }
+
+    /// Runs statements that delete what expired before `$1`, at most `$2` rows at a time, each until it finds no
+    /// more; in small transactions, so that nobody waits long behind them. Returns how many rows went.
+    pub async fn sweep(&self, statements: &[&'static str], before: DateTime<Utc>) -> Result<u64, Error> {
+        const BATCH: i64 = 500;
+        let mut removed = 0;
+        for statement in statements {
+            loop {
+                let mut tx = self.write().await?;
+                let rows = on_conn!(&mut tx, |conn| {
+                    let query = sqlx::query(*statement).bind(before).bind(BATCH);
+                    query.execute(conn).await.map(|done| done.rows_affected())
+                })?;
+                tx.commit().await?;
+                removed += rows;
+                if rows == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(removed)
     }
 
     /// Whether a statement can be run now: what `/health/ready` asks.

@@ -1,14 +1,11 @@
 //! Removes what has expired, in small batches, so that no one waits long behind it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use platform::{db::Db, on_conn};
+use platform::db::Db;
 
 use super::Error;
 
-/// Rows removed in one transaction.
-const BATCH: i64 = 500;
-
-/// Each removes at most [`BATCH`] rows. Spent codes stay until their grant goes, so that a replay is recognised.
+/// Each removes at most `$2` rows. Spent codes stay until their grant goes, so that a replay is recognised.
 const STATEMENTS: [&str; 13] = [
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
@@ -45,26 +42,6 @@ const STATEMENTS: [&str; 13] = [
 ];
 
 /// Removes everything that expired more than an hour before `now`; returns how many rows.
-pub async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<i64, Error> {
-    let before = now - TimeDelta::hours(1);
-    let mut removed = 0;
-    for statement in STATEMENTS {
-        loop {
-            let mut tx = db.write().await?;
-            let rows = on_conn!(&mut tx, |conn| {
-                sqlx::query(statement)
-                    .bind(before)
-                    .bind(BATCH)
-                    .execute(conn)
-                    .await
-                    .map(|done| done.rows_affected() as i64)
-            })?;
-            tx.commit().await?;
-            removed += rows;
-            if rows < BATCH {
-                break;
-            }
-        }
-    }
-    Ok(removed)
+pub async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
+    db.sweep(&STATEMENTS, now - TimeDelta::hours(1)).await
 }
