@@ -10,7 +10,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
     pages::{Page, Protected},
     secret::{self, ExposeSecret, SecretHash},
@@ -72,7 +72,7 @@ pub async fn post(
 ) -> Result<Response, AuthorizeError> {
     let parameters =
         Parameters::from_form(&headers, &body).ok_or(PageError::Request("the body is not a form"))?;
-    if app.site.cookie(&headers, session::COOKIE).is_none() {
+    if app.site.cookie(&headers, session::COOKIE).is_none() && !parameters.malformed() {
         // Browsers keep `SameSite=Lax` cookies from posts of other sites, and bring them to this address.
         return Ok(Redirect::to(&format!("/authorize?{}", parameters.encode())).into_response());
     }
@@ -208,7 +208,8 @@ async fn next_step(
     const LOG_IN: Step = Step::LogIn("login_required");
     let Some(session) = session else { return Ok(LOG_IN) };
     let fresh = started.is_some_and(|started| session.auth_time >= started);
-    let too_old = |max_age| session.auth_time + max_age < app.clock.now();
+    // `max_age=0` is `prompt=login`, however fast the browser is (Core §3.1.2.1).
+    let too_old = |max_age: TimeDelta| max_age.is_zero() || session.auth_time + max_age < app.clock.now();
     if !fresh && (request.prompt.log_in_again() || request.max_age.is_some_and(too_old)) {
         return Ok(LOG_IN);
     }

@@ -44,7 +44,7 @@ pub async fn post(
 ) -> Result<Response, PageError> {
     let parameters =
         Parameters::from_form(&headers, &body).ok_or(PageError::Request("the body is not a form"))?;
-    if app.site.cookie(&headers, session::COOKIE).is_none() {
+    if app.site.cookie(&headers, session::COOKIE).is_none() && !parameters.malformed() {
         // Browsers keep `SameSite=Lax` cookies from posts of other sites, and bring them to this address.
         return Ok(Redirect::to(&format!("/logout?{}", parameters.encode())).into_response());
     }

@@ -12,6 +12,7 @@ mod signer;
 
 mod access_tokens;
 mod algorithms;
+mod answers;
 mod apps;
 mod assertions;
 mod authorize;

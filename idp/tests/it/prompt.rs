@@ -41,6 +41,34 @@ on_each_database! {
         assert_eq!((&first["sub"], &first["auth_time"]), (&silent["sub"], &silent["auth_time"]));
     }
 
+    async fn none_with_remembered_consent_is_silent_and_about_the_same_log_in(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let scope = ("scope", "openid email");
+        let allowed = decide(&browser, browser.authorize("shop", &[scope]).await, "allow").await;
+        let (_, first) = idp.redeem("shop", &allowed["code"], &[]).await;
+        idp.clock.advance(TimeDelta::minutes(5));
+        let (_, silent) = idp.redeem("shop", &browser.code("shop", &[scope, ("prompt", "none")]).await, &[]).await;
+        let (first, silent) = (claims(&first["id_token"]), claims(&silent["id_token"]));
+        for same in ["sub", "auth_time", "sid", "acr", "amr"] {
+            assert_eq!(first[same], silent[same], "{same}");
+        }
+    }
+
+    /// However little time has passed since the log-in.
+    async fn max_age_0_always_asks(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let now = ("max_age", "0");
+        assert_eq!(error(&browser, "web", &[now, ("prompt", "none")]).await, "login_required");
+        let login = location(&browser.authorize("web", &[now]).await);
+        assert!(login.starts_with("/login?request="), "{login}");
+        let resume = location(&browser.log_in(&login, "alice", PASSWORD).await);
+        let (_, parameters) = redirected(&browser.get(&resume).await);
+        let (_, tokens) = idp.redeem("web", &parameters["code"], &[]).await;
+        assert_eq!(claims(&tokens["id_token"])["auth_time"], idp.clock.now().timestamp());
+    }
+
     async fn login_asks_again_and_moves_auth_time(db) {
         let idp = TestIdp::new(db).await;
         let browser = idp.signed_up("alice").await;
@@ -88,6 +116,47 @@ on_each_database! {
         let foreign = hint(&bob);
         assert_eq!(error(&browser, "web", &[("id_token_hint", &foreign), ("prompt", "none")]).await, "login_required");
         assert!(location(&browser.authorize("web", &[("id_token_hint", &foreign)]).await).starts_with("/login?"));
+    }
+
+    async fn whoever_logs_in_has_to_be_whom_the_hint_names(db) {
+        let idp = TestIdp::new(db).await;
+        let tokens = idp.tokens("alice", "web").await;
+        idp.signed_up("bob").await;
+        let hint = ("id_token_hint", tokens["id_token"].as_str().unwrap());
+        for (name, expected) in [("alice", None), ("bob", Some("login_required"))] {
+            let browser = idp.browser();
+            let login = location(&browser.authorize("web", &[hint]).await);
+            let resume = location(&browser.log_in(&login, name, PASSWORD).await);
+            let (_, parameters) = redirected(&browser.get(&resume).await);
+            assert_eq!(parameters.get("error").map(String::as_str), expected, "{name}");
+        }
+    }
+
+    /// Core §5.5.1: the `sub` of `claims` is a demand, whatever a hint says.
+    async fn a_hint_and_claims_that_name_different_people_go_nowhere(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let (_, own) = idp.redeem("web", &browser.code("web", &[]).await, &[]).await;
+        let bob = claims(&idp.tokens("bob", "web").await["id_token"])["sub"].clone();
+        let hint = ("id_token_hint", own["id_token"].as_str().unwrap());
+        for (sub, good) in [(claims(&own["id_token"])["sub"].clone(), true), (bob, false)] {
+            let wanted = serde_json::json!({"id_token": {"sub": {"value": sub}}}).to_string();
+            let (_, parameters) = redirected(&browser.authorize("web", &[hint, ("claims", &wanted)]).await);
+            assert_eq!(parameters.get("error").map(String::as_str), (!good).then_some("login_required"));
+        }
+    }
+
+    async fn what_one_app_was_allowed_no_other_may(db) {
+        let idp = TestIdp::with(db, |config| {
+            let shop = config.clients[2].clone();
+            let redirect_uris = vec![crate::fixture::redirect_uri("stall")];
+            config.clients.push(idp::config::ClientConfig { client_id: "stall".to_owned(), redirect_uris, ..shop });
+        }).await;
+        let browser = idp.signed_up("alice").await;
+        decide(&browser, browser.authorize("shop", &[]).await, "allow").await;
+        assert_eq!(error(&browser, "stall", &[("prompt", "none")]).await, "consent_required");
+        let bob = idp.signed_up("bob").await;
+        assert_eq!(error(&bob, "shop", &[("prompt", "none")]).await, "consent_required", "nor for anybody else");
     }
 
     async fn consent_is_asked_once_for_each_client_and_scope(db) {

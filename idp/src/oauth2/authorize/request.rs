@@ -120,11 +120,12 @@ impl Request {
         let hinted_user = match parameters.get("id_token_hint") {
             None => claimed_user,
             Some(hint) => {
-                let hint = id_token::read_hint(app, hint);
-                Some(
-                    hint.map_err(|_| refuse("invalid_request", "id_token_hint is not an ID token of ours"))?
-                        .sub,
-                )
+                let hint = id_token::read_hint(app, hint)
+                    .map_err(|_| refuse("invalid_request", "id_token_hint is not an ID token of ours"))?;
+                if claimed_user.is_some_and(|claimed| claimed != hint.sub) {
+                    return Err(refuse("login_required", "id_token_hint and claims name different people"));
+                }
+                Some(hint.sub)
             }
         };
         Ok(Self {
