@@ -229,7 +229,7 @@ fn router(app: App) -> Router {
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))
         .merge(registration(&app.config))
-        .layer(middleware::map_response(oauth2::error::as_json))
+        .layer(middleware::map_response(oauth2::error::finish))
         .layer(any_origin());
     let people = Router::new()
         .route("/", get(account::home::landing))

@@ -127,13 +127,19 @@ impl IntoResponse for TokenError {
     }
 }
 
-/// What axum says of a body that is too large, in the form that these endpoints answer in.
-pub async fn as_json(response: Response) -> Response {
-    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
-        return response;
-    }
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    (StatusCode::PAYLOAD_TOO_LARGE, no_store, Json(json!({"error": "invalid_request"}))).into_response()
+/// What all answers of these endpoints have in common: nobody keeps them (RFC 6749 §5.1). What axum says of a
+/// body that is too large gets the form that they answer in.
+pub async fn finish(response: Response) -> Response {
+    let mut response = match response.status() {
+        too_large @ StatusCode::PAYLOAD_TOO_LARGE => {
+            (too_large, Json(json!({"error": "invalid_request"}))).into_response()
+        }
+        _ => response,
+    };
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
 }
 
 /// RFC 6750 §3 and RFC 9449 §7.1.

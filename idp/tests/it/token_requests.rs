@@ -74,6 +74,39 @@ on_each_database! {
         assert_eq!(get.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
+    /// RFC 6749 §5.1: the answers that hold tokens or claims, and those that refuse them.
+    async fn no_answer_to_a_client_is_kept_by_anybody(db) {
+        let idp = TestIdp::new(db).await;
+        let tokens = idp.tokens("alice", "web").await;
+        let token = tokens["access_token"].as_str().unwrap();
+        let form = |path, fields: &[(&str, &str)]| idp.authenticated(path, "web", fields);
+        let challenge = crate::fixture::code_challenge(crate::fixture::VERIFIER);
+        let redirect_uri = crate::fixture::redirect_uri("web");
+        let pushed = [("response_type", "code"), ("redirect_uri", redirect_uri.as_str()), ("code_challenge", &challenge), ("code_challenge_method", "S256")];
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        let requests = [
+            (form("/token", &refresh), StatusCode::OK),
+            (form("/token", &[]), StatusCode::BAD_REQUEST),
+            (form("/par", &pushed), StatusCode::CREATED),
+            (form("/par", &[]), StatusCode::BAD_REQUEST),
+            (form("/introspect", &[("token", token)]), StatusCode::OK),
+            (form("/introspect", &[]), StatusCode::BAD_REQUEST),
+            (idp.http.get(idp.at("/userinfo")).bearer_auth(token), StatusCode::OK),
+            (idp.http.get(idp.at("/userinfo")), StatusCode::UNAUTHORIZED),
+            (idp.http.post(idp.at("/register")), StatusCode::UNAUTHORIZED),
+            (form("/device_authorization", &[]), StatusCode::BAD_REQUEST),
+            (form("/revoke", &[("token", token)]), StatusCode::OK),
+            (idp.http.get(idp.at("/token")), StatusCode::METHOD_NOT_ALLOWED),
+        ];
+        for (request, status) in requests {
+            let answer = request.send().await.unwrap();
+            let path = answer.url().path().to_owned();
+            assert_eq!(answer.status(), status, "{path}");
+            assert_eq!(answer.headers()["cache-control"], "no-store", "{path} {status}");
+            assert_eq!(answer.headers()["pragma"], "no-cache", "{path} {status}");
+        }
+    }
+
     /// Browser-based public clients call these endpoints themselves; no cookie is ever involved.
     async fn scripts_of_other_origins_may_call_what_needs_no_cookie(db) {
         let idp = TestIdp::new(db).await;
