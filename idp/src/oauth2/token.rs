@@ -13,6 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::AppendHeaders,
 };
+use chrono::{DateTime, Utc};
 use platform::secret::{self, ExposeSecret, SecretHash, SecretString};
 use serde::Serialize;
 
@@ -142,16 +143,21 @@ async fn store_refresh_token(
     grant: &Grant,
     jkt: Option<&str>,
 ) -> Result<(), TokenError> {
-    let idle = app.clock.now() + config::seconds(app.config.tokens.refresh_token_idle);
     let hash = SecretHash::of(token.expose_secret());
     let row = RefreshToken {
         grant_id: grant.id,
         client_id: &client.id,
         dpop_jkt: jkt.filter(|_| client.is_public()),
-        expires_at: idle.min(grant.expires_at),
+        expires_at: refresh_token_expires_at(app, grant),
     };
     refresh_tokens::insert(tx, &hash, &row).await?;
     Ok(())
+}
+
+/// Of one that is not used from now on.
+fn refresh_token_expires_at(app: &App, grant: &Grant) -> DateTime<Utc> {
+    let idle = app.clock.now() + config::seconds(app.config.tokens.refresh_token_idle);
+    idle.min(grant.expires_at)
 }
 
 fn new_refresh_token() -> SecretString {

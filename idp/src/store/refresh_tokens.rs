@@ -17,6 +17,8 @@ pub struct Presented<'a> {
     pub dpop_jkt: Option<&'a str>,
     /// Tokens that were rotated before this may not come back.
     pub grace_from: DateTime<Utc>,
+    /// It is not rotated now, but good until then.
+    pub kept_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug)]
@@ -80,12 +82,12 @@ pub async fn find(conn: &mut Conn, token: &SecretHash) -> Result<Option<Stored>,
     })
 }
 
-/// Marks a token as rotated. Every condition is in the `WHERE`; concurrent callers inside the window are
+/// Marks a token as rotated, or as used by whom it stays with. Every condition is in the `WHERE`; concurrent callers inside the window are
 /// all granted, and all derive the same successor.
 pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Result<Rotation, Error> {
     let rotated = on_conn!(tx, |conn| {
         sqlx::query(
-            "UPDATE refresh_tokens SET rotated_at = COALESCE(rotated_at, $3)
+            "UPDATE refresh_tokens SET rotated_at = COALESCE(rotated_at, $7), expires_at = COALESCE($8, expires_at)
              WHERE token_hash = $1 AND client_id = $2 AND expires_at > $3
                AND (rotated_at IS NULL OR rotated_at > $4) AND (dpop_jkt IS NULL OR dpop_jkt = $6)
                AND EXISTS (
@@ -99,6 +101,8 @@ pub async fn rotate(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
         .bind(presented.grace_from)
         .bind(moment.seen_after)
         .bind(presented.dpop_jkt)
+        .bind(presented.kept_until.is_none().then_some(moment.now))
+        .bind(presented.kept_until)
         .execute(conn)
         .await
         .map(|done| done.rows_affected() == 1)

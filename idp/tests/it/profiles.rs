@@ -1,5 +1,6 @@
 //! The rules that a client's `profile` holds it to; above all those of FAPI 2.0.
 
+use chrono::TimeDelta;
 use idp::{config::ClientConfig, keys::Algorithm, store::clients::Profile};
 use platform::{on_each_database, testing::TestDb};
 use reqwest::StatusCode;
@@ -8,7 +9,9 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::{
-    fixture::{TestIdp, VERIFIER, answer, code_challenge, jwt_header, redirect_uri, redirected, refused},
+    fixture::{
+        Browser, TestIdp, VERIFIER, answer, code_challenge, jwt_header, redirect_uri, redirected, refused,
+    },
     signer::Key,
 };
 
@@ -59,18 +62,31 @@ async fn post(
     answer(request).await
 }
 
+/// A code for `openid`, whatever else the browser brings.
+async fn pushed_code(idp: &TestIdp, key: &Key, browser: &Browser<'_>) -> String {
+    let (uri, challenge) = (redirect_uri("bank"), code_challenge(VERIFIER));
+    let request = [
+        ("response_type", "code"),
+        ("redirect_uri", uri.as_str()),
+        ("scope", "openid"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let (status, pushed) = post(idp, key, None, "/par", &request).await;
+    assert_eq!(status, StatusCode::CREATED, "{pushed}");
+    let request_uri = pushed["request_uri"].as_str().unwrap();
+    let arrival = [("client_id", "bank"), ("request_uri", request_uri), ("scope", "openid profile")];
+    let arrived = browser.get(Url::parse_with_params(&idp.at("/authorize"), arrival).unwrap().as_str()).await;
+    redirected(&arrived).1["code"].clone()
+}
+
 on_each_database! {
     async fn a_fapi2_client_gets_bound_tokens_without_rs256(db) {
         let (key, dpop) = (Key::generate("PS256"), Key::generate("ES256"));
         let idp = idp_with(db, Profile::Fapi2, &key).await;
         let browser = idp.signed_up("alice").await;
-        let (uri, challenge) = (redirect_uri("bank"), code_challenge(VERIFIER));
-        let request = [("response_type", "code"), ("redirect_uri", uri.as_str()), ("scope", "openid"), ("code_challenge", &challenge), ("code_challenge_method", "S256")];
-        let (status, pushed) = post(&idp, &key, None, "/par", &request).await;
-        assert_eq!(status, StatusCode::CREATED, "{pushed}");
-        let arrival = [("client_id", "bank"), ("request_uri", pushed["request_uri"].as_str().unwrap()), ("scope", "openid profile")];
-        let arrived = browser.get(Url::parse_with_params(&idp.at("/authorize"), arrival).unwrap().as_str()).await;
-        let code = redirected(&arrived).1["code"].clone();
+        let code = pushed_code(&idp, &key, &browser).await;
+        let uri = redirect_uri("bank");
         let redemption = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", uri.as_str()), ("code_verifier", VERIFIER)];
         assert_eq!(post(&idp, &key, None, "/token", &redemption).await, refused("invalid_dpop_proof"), "Bearer is refused");
         assert_eq!(post(&idp, &key, Some(&Key::generate("RS256")), "/token", &redemption).await, refused("invalid_dpop_proof"), "and RS256");
@@ -78,6 +94,50 @@ on_each_database! {
         assert_eq!((status, &tokens["token_type"], &tokens["scope"]), (StatusCode::OK, &json!("DPoP"), &json!("openid")), "{tokens}");
         for token in ["access_token", "id_token"] {
             assert_eq!(jwt_header(&tokens[token])["alg"], "PS256", "{token}");
+        }
+    }
+
+    /// FAPI 2.0 §5.3.2.1: bound by who the client is, a refresh token is not rotated; access tokens stay bound.
+    async fn a_fapi2_client_keeps_its_refresh_token(db) {
+        let (key, dpop) = (Key::generate("ES256"), Key::generate("ES256"));
+        let idp = idp_with(db, Profile::Fapi2, &key).await;
+        let browser = idp.signed_up("alice").await;
+        let code = pushed_code(&idp, &key, &browser).await;
+        let uri = redirect_uri("bank");
+        let redemption = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", uri.as_str()), ("code_verifier", VERIFIER)];
+        let (_, tokens) = post(&idp, &key, Some(&dpop), "/token", &redemption).await;
+        let token = tokens["refresh_token"].as_str().unwrap();
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", token)];
+
+        assert_eq!(post(&idp, &key, None, "/token", &refresh).await, refused("invalid_dpop_proof"), "Bearer is refused");
+        for days in [1, 6, 6] {
+            idp.clock.advance(TimeDelta::days(days));
+            let (status, refreshed) = post(&idp, &key, Some(&dpop), "/token", &refresh).await;
+            assert_eq!((status, &refreshed["token_type"], &refreshed["refresh_token"]), (StatusCode::OK, &json!("DPoP"), &json!(token)), "{refreshed}");
+            assert_eq!(jwt_header(&refreshed["access_token"])["alg"], "PS256");
+        }
+        let races = futures_util::future::join_all((0..20).map(|_| post(&idp, &key, Some(&dpop), "/token", &refresh))).await;
+        assert!(races.iter().all(|(status, _)| *status == StatusCode::OK), "there is no window that one could miss");
+        let revoked = post(&idp, &key, None, "/revoke", &[("token", token)]).await;
+        assert_eq!(revoked.0, StatusCode::OK);
+        assert_eq!(post(&idp, &key, Some(&dpop), "/token", &refresh).await, refused("invalid_grant"));
+    }
+
+    async fn the_refresh_token_of_a_fapi2_client_expires_when_it_is_not_used(db) {
+        let (key, dpop) = (Key::generate("ES256"), Key::generate("ES256"));
+        let idp = TestIdp::with(db, |config| {
+            config.clients.push(keyed("bank", Profile::Fapi2, &key));
+            (config.sessions.idle, config.sessions.lifetime) = (400 * 86400, 400 * 86400);
+        }).await;
+        let code = pushed_code(&idp, &key, &idp.signed_up("alice").await).await;
+        let uri = redirect_uri("bank");
+        let redemption = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", uri.as_str()), ("code_verifier", VERIFIER)];
+        let (_, tokens) = post(&idp, &key, Some(&dpop), "/token", &redemption).await;
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        for (days, good) in [(29, true), (29, true), (31, false)] {
+            idp.clock.advance(TimeDelta::days(days));
+            let (status, _) = post(&idp, &key, Some(&dpop), "/token", &refresh).await;
+            assert_eq!(status == StatusCode::OK, good, "after {days} days");
         }
     }
 

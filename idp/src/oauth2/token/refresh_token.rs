@@ -2,12 +2,13 @@
 //!
 //! The successor of a refresh token is derived from it, so a retry inside the grace window (a lost answer,
 //! two tabs) gets the same one. A token that comes back later is a copy: the family ends (RFC 9700 §4.14).
+//! Clients of the profile fapi2 keep theirs: nobody else can use it, and FAPI 2.0 §5.3.2.1 forbids to rotate it.
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use platform::secret::{ExposeSecret, SecretHash, SecretString};
 
-use super::{REFRESH_TOKEN, TokenResponse, narrow_audience, store_refresh_token};
+use super::{REFRESH_TOKEN, TokenResponse, narrow_audience, refresh_token_expires_at, store_refresh_token};
 use crate::{
     App, config,
     oauth2::{
@@ -19,7 +20,7 @@ use crate::{
     },
     oidc::id_token,
     store::{
-        clients::Client,
+        clients::{Client, Profile},
         grants,
         refresh_tokens::{self, Presented, Rotation},
         sessions,
@@ -39,10 +40,12 @@ pub async fn grant(
     let found = refresh_tokens::find(&mut tx, &hash).await?;
     let (grant, asked) = machine::refresh(parameters, client, found.map(|stored| stored.grant))?;
 
+    let keeps = client.profile == Profile::Fapi2;
     let presented = Presented {
         token: &hash,
         client_id: &client.id,
         dpop_jkt: jkt,
+        kept_until: keeps.then(|| refresh_token_expires_at(app, &grant)),
         grace_from: moment.now - config::seconds(app.config.tokens.refresh_token_grace),
     };
     match refresh_tokens::rotate(&mut tx, presented, moment).await? {
@@ -61,8 +64,13 @@ pub async fn grant(
         }
     }
     let audience = narrow_audience(parameters, &grant.audience)?;
-    let successor = successor(app, token);
-    store_refresh_token(app, &mut tx, &successor, client, &grant, jkt).await?;
+    let next = if keeps {
+        token.to_owned().into()
+    } else {
+        let successor = successor(app, token);
+        store_refresh_token(app, &mut tx, &successor, client, &grant, jkt).await?;
+        successor
+    };
     if !grant.offline {
         // Whoever works in a client is not idle.
         sessions::touch(&mut tx, grant.session_id, moment.now).await?;
@@ -76,7 +84,7 @@ pub async fn grant(
     } else {
         None
     };
-    let refresh_token = Some(successor.expose_secret().to_owned());
+    let refresh_token = Some(next.expose_secret().to_owned());
     Ok(TokenResponse { refresh_token, id_token, ..TokenResponse::of(access_token) })
 }
 
