@@ -82,7 +82,7 @@ on_each_database! {
     }
 
     async fn every_algorithm_that_is_listed_is_accepted(db) {
-        for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
+        for algorithm in ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"] {
             let key = Key::generate(algorithm);
             let db = if db.url.starts_with("sqlite") { platform::testing::sqlite() } else { platform::testing::postgres().await.unwrap() };
             let idp = idp_with(db, &key).await;
