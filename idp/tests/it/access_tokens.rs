@@ -40,6 +40,7 @@ on_each_database! {
         let cases = [
             (get().bearer_auth(&token), StatusCode::OK),
             (get().header("authorization", format!("bearer {token}")), StatusCode::OK),
+            (get().header("authorization", format!("BEARER {token}")), StatusCode::OK),
             (post().bearer_auth(&token), StatusCode::OK),
             (post().form(&form), StatusCode::OK),
             (post().bearer_auth(&token).form(&form), StatusCode::BAD_REQUEST),
@@ -55,6 +56,22 @@ on_each_database! {
             assert_eq!(response.status(), expected, "case {index}");
             let challenged = response.headers().contains_key("www-authenticate");
             assert_eq!(challenged, expected != StatusCode::OK, "case {index}");
+        }
+    }
+
+    /// RFC 6750 §3.1: what is wrong with a token is said, and nothing of one that was not sent.
+    async fn the_challenge_says_what_is_wrong_with_the_token(db) {
+        let idp = TestIdp::new(db).await;
+        let (_, robot) = idp.token("robot", &[("grant_type", "client_credentials")]).await;
+        for (token, said) in [
+            (None, "Bearer realm=\"latchkey\""),
+            (Some("nonsense"), "Bearer realm=\"latchkey\", error=\"invalid_token\""),
+            (robot["access_token"].as_str(), "Bearer realm=\"latchkey\", error=\"insufficient_scope\", scope=\"openid\""),
+        ] {
+            for request in [idp.http.get(idp.at("/userinfo")), idp.http.post(idp.at("/userinfo"))] {
+                let request = token.iter().fold(request, |request, token| request.bearer_auth(token));
+                assert_eq!(request.send().await.unwrap().headers()["www-authenticate"], said);
+            }
         }
     }
 
@@ -98,6 +115,14 @@ on_each_database! {
         inactive(ask("other", &tokens["refresh_token"]).await);
         idp.clock.advance(TimeDelta::minutes(16));
         inactive(ask("web", &tokens["access_token"]).await);
+        let (_, fresh) = idp.refresh("web", &tokens["refresh_token"]).await;
+        for kind in ["access_token", "refresh_token"] {
+            let form = [("token", fresh[kind].as_str().unwrap())];
+            assert_eq!(answer(idp.authenticated("/revoke", "web", &form)).await.0, StatusCode::OK);
+            inactive(ask("web", &fresh[kind]).await);
+        }
+        idp.clock.advance(TimeDelta::days(31));
+        inactive(ask("web", &tokens["refresh_token"]).await);
         assert_eq!(ask("spa", &tokens["access_token"]).await, refused("invalid_client"));
         let nobody = idp.http.post(idp.at("/introspect")).form(&[("token", "x")]);
         assert_eq!(answer(nobody).await, refused("invalid_client"));

@@ -37,6 +37,57 @@ on_each_database! {
         assert!(id.get("email").is_none() && id.get("name").is_none(), "those belong to userinfo");
     }
 
+    /// Core §2 and §3.1.2.1.
+    async fn a_nonce_comes_back_whole_and_only_if_it_was_sent(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let long = format!("{}-._~ \"\\\u{e9}", "nonce".repeat(200));
+        for nonce in [long.as_str(), ""] {
+            let (_, tokens) = idp.redeem("web", &browser.code("web", &[("nonce", nonce)]).await, &[]).await;
+            let id_token = claims(&tokens["id_token"]);
+            assert_eq!(id_token.get("nonce").and_then(|nonce| nonce.as_str()).unwrap_or_default(), nonce);
+            let lifetime = id_token["exp"].as_i64().unwrap() - id_token["iat"].as_i64().unwrap();
+            assert_eq!((lifetime, id_token["iat"].as_i64()), (3600, Some(idp.clock.now().timestamp())));
+            let (_, refreshed) = idp.refresh("web", &tokens["refresh_token"]).await;
+            assert!(claims(&refreshed["id_token"]).get("nonce").is_none(), "Core §12.2: it was for one answer");
+        }
+    }
+
+    /// RFC 6749 §5.1.
+    async fn the_answer_says_which_scopes_were_given(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let code = browser.code("web", &[("scope", "unknown tasks:write openid phone")]).await;
+        let (_, tokens) = idp.redeem("web", &code, &[]).await;
+        assert_eq!(tokens["scope"], "openid tasks:write");
+    }
+
+    /// RFC 6749 §1.5: `offline_access` alone is not enough.
+    async fn a_client_that_is_not_registered_for_refresh_tokens_gets_none(db) {
+        let idp = TestIdp::with(db, |config| {
+            config.clients[0].grant_types = Some(vec!["authorization_code".to_owned()]);
+        }).await;
+        let browser = idp.signed_up("alice").await;
+        let code = browser.code("web", &[("scope", "openid offline_access")]).await;
+        let (status, tokens) = idp.redeem("web", &code, &[]).await;
+        assert_eq!((status, tokens.get("refresh_token")), (StatusCode::OK, None));
+        assert_eq!(idp.refresh("web", &"lkr_x".into()).await, refused("unauthorized_client"));
+    }
+
+    /// It is recognised as long as what it yielded can be used.
+    async fn a_code_that_comes_back_days_later_revokes_its_tokens_too(db) {
+        let idp = TestIdp::new(db).await;
+        let code = idp.code("alice", "web").await;
+        let (_, tokens) = idp.redeem("web", &code, &[]).await;
+        idp.clock.advance(TimeDelta::days(3));
+        idp::store::sweep(&idp.db, idp.clock.now()).await.unwrap();
+        let (_, refreshed) = idp.refresh("web", &tokens["refresh_token"]).await;
+        assert!(idp.is_active("web", &refreshed["access_token"]).await);
+        assert_eq!(idp.redeem("web", &code, &[]).await, refused("invalid_grant"));
+        assert!(!idp.is_active("web", &refreshed["access_token"]).await);
+        assert_eq!(idp.refresh("web", &refreshed["refresh_token"]).await, refused("invalid_grant"));
+    }
+
     /// RFC 6749 §4.1.2: a code used twice is refused, and what it yielded is revoked.
     async fn a_replayed_code_revokes_its_tokens(db) {
         let idp = TestIdp::new(db).await;

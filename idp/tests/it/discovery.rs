@@ -256,8 +256,9 @@ on_each_database! {
 
     async fn documents_can_be_cached(db) {
         let idp = TestIdp::new(db).await;
-        for path in ["/.well-known/openid-configuration", "/jwks"] {
+        for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks"] {
             let first = idp.http.get(idp.at(path)).send().await.unwrap();
+            assert_eq!(first.headers()["content-type"], "application/json", "{path}");
             assert_eq!(first.headers()["cache-control"], "public, max-age=300", "{path}");
             let etag = first.headers()["etag"].clone();
             let again = idp.http.get(idp.at(path)).header("if-none-match", etag).send().await.unwrap();

@@ -17,7 +17,14 @@ async fn id_token(idp: &TestIdp, browser: &Browser<'_>, client: &str) -> String 
 }
 
 async fn is_logged_in(browser: &Browser<'_>) -> bool {
-    redirected(&browser.authorize("web", &[("prompt", "none")]).await).1.contains_key("code")
+    let (_, parameters) = redirected(&browser.authorize("web", &[("prompt", "none")]).await);
+    match parameters.get("error") {
+        None => parameters.contains_key("code"),
+        Some(error) => {
+            assert_eq!(error, "login_required");
+            false
+        }
+    }
 }
 
 on_each_database! {
@@ -70,6 +77,47 @@ on_each_database! {
         assert_eq!(location(&browser.submit(answer, &[]).await), format!("{BYE}?state=a%26b"));
         assert!(!is_logged_in(&browser).await);
         assert!(is_logged_in(&elsewhere).await, "another browser's session is not touched");
+    }
+
+    async fn what_is_no_id_token_of_ours_proves_nothing(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let (_, tokens) = idp.redeem("web", &browser.code("web", &[]).await, &[]).await;
+        let own = tokens["id_token"].as_str().unwrap();
+        let elsewhere = TestIdp::with(platform::testing::sqlite(), |config| {
+            std::fs::remove_dir_all(&config.keys_dir).unwrap();
+        })
+        .await;
+        let foreign = id_token(&elsewhere, &elsewhere.signed_up("alice").await, "web").await;
+        let (head, signature) = own.rsplit_once('.').unwrap();
+        let (header, _) = head.split_once('.').unwrap();
+        let hints = [
+            tokens["access_token"].as_str().unwrap().to_owned(),
+            foreign.clone(),
+            format!("{head}.{}", foreign.rsplit_once('.').unwrap().1),
+            format!("{header}.{}.{signature}", foreign.split('.').nth(1).unwrap()),
+            format!("{head}."),
+            "nonsense".to_owned(),
+        ];
+        for hint in hints {
+            let parameters = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE), ("client_id", "web")];
+            for browser in [&browser, &idp.browser()] {
+                let answer = browser.get(&path(&idp, &parameters)).await;
+                assert_eq!((answer.status(), answer.headers().get("location")), (StatusCode::OK, None), "{hint}");
+            }
+            assert!(is_logged_in(&browser).await, "{hint}");
+        }
+    }
+
+    async fn a_query_that_was_registered_stays_before_the_state(db) {
+        let idp = TestIdp::with(db, |config| {
+            config.clients[0].post_logout_redirect_uris.push(format!("{BYE}?from=us"));
+        }).await;
+        let browser = idp.signed_up("alice").await;
+        let hint = id_token(&idp, &browser, "web").await;
+        let place = format!("{BYE}?from=us");
+        let parameters = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", &place), ("state", "x")];
+        assert_eq!(location(&browser.get(&path(&idp, &parameters)).await), format!("{place}&state=x"));
     }
 
     async fn an_unregistered_place_is_never_redirected_to(db) {

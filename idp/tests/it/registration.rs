@@ -153,6 +153,18 @@ on_each_database! {
         assert_eq!((stored.profile, stored.require_pkce), (Profile::Oauth21, true));
     }
 
+    /// RFC 6749 §3.1.2: a redirect URI may have a query, which stays as it is.
+    async fn a_redirect_uri_with_a_query_is_registered_as_it_is(db) {
+        let idp = open(db).await;
+        let uri = "https://late.example/cb?a=b%20c&d";
+        let client = registered(&idp, &with(&[("redirect_uris", json!([uri]))])).await;
+        assert_eq!(client["redirect_uris"], json!([uri]));
+        let alice = idp.signed_up("alice").await;
+        let parameters = [("redirect_uri", uri), ("scope", "openid"), ("prompt", "none")];
+        let answer = alice.authorize(client["client_id"].as_str().unwrap(), &parameters).await;
+        assert!(location(&answer).starts_with(&format!("{uri}&error=consent_required&")));
+    }
+
     /// RFC 7591 §3.2.2.
     async fn what_cannot_be_registered_is_refused_by_name(db) {
         let idp = open(db).await;
