@@ -6,14 +6,14 @@
 use axum::http::{HeaderMap, HeaderName};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::jwk::ThumbprintHash;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
     db::{Error, Tx},
-    jws::{self, Jws},
+    jws::{self, Jws, NumericDate},
     on_conn,
     secret::SecretHash,
 };
@@ -59,7 +59,7 @@ struct Claims {
     jti: String,
     htm: String,
     htu: String,
-    iat: i64,
+    iat: NumericDate,
     ath: Option<String>,
     nonce: Option<String>,
 }
@@ -92,8 +92,9 @@ fn judge(proof: &str, request: Request<'_>) -> Result<Proof, &'static str> {
         return Err("the proof's typ is not dpop+jwt");
     }
     let jwk = jws.header.jwk.as_ref().filter(|jwk| !jws::holds_secret(jwk));
-    let jwk = jwk.and_then(|jwk| serde_json::from_value::<Jwk>(jwk.clone()).ok());
-    let jwk = jwk.ok_or("the proof brings no public key")?;
+    let mut jwk = jwk.and_then(jws::key).ok_or("the proof brings no public key")?;
+    // What else the header calls it does not matter: it is this one that is proved.
+    jwk.common.key_id.clone_from(&jws.header.kid);
     let jkt = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| "the proof's key has no thumbprint")?;
     let claims: Claims = jws.verify(&[jwk])?;
 
@@ -103,7 +104,7 @@ fn judge(proof: &str, request: Request<'_>) -> Result<Proof, &'static str> {
     if place(&claims.htu).is_none_or(|htu| Some(htu) != place(request.url)) {
         return Err("the proof is for another address");
     }
-    let made_at = DateTime::from_timestamp(claims.iat, 0).ok_or("the proof's iat is no time")?;
+    let made_at = claims.iat.time().ok_or("the proof's iat is no time")?;
     if made_at > request.now + LEEWAY || made_at + LIFETIME <= request.now {
         return Err("the proof is too old, or of the future");
     }

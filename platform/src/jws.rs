@@ -3,6 +3,7 @@
 //! No header ever leads to a key: callers say which keys they trust before they know what was signed.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 pub use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -31,6 +32,13 @@ pub struct Header {
     crit: Option<IgnoredAny>,
 }
 
+/// What `typ` says, without what may be left out (RFC 7515 §4.1.9), in lower case.
+#[must_use]
+pub fn media_type(typ: &str) -> String {
+    let typ = typ.to_ascii_lowercase();
+    typ.strip_prefix("application/").map(str::to_owned).unwrap_or(typ)
+}
+
 /// A JWS that was taken apart and proves nothing yet.
 #[derive(Debug)]
 pub struct Jws<'a> {
@@ -39,6 +47,19 @@ pub struct Jws<'a> {
     message: &'a str,
     signature: &'a str,
     algorithm: Algorithm,
+}
+
+/// RFC 7519 §2: seconds since 1970, possibly with a fraction. Never a text.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NumericDate(serde_json::Number);
+
+impl NumericDate {
+    /// `None` for what is no time of ours.
+    #[must_use]
+    pub fn time(&self) -> Option<DateTime<Utc>> {
+        let seconds = self.0.as_f64().filter(|seconds| (0.0..=253_402_300_799.0).contains(seconds))?;
+        DateTime::from_timestamp_millis((seconds * 1000.0) as i64)
+    }
 }
 
 fn read<T: DeserializeOwned>(part: &str) -> Option<T> {
@@ -91,7 +112,18 @@ impl<'a> Jws<'a> {
 #[must_use]
 pub fn keys(jwks: &Value) -> Option<Vec<Jwk>> {
     let keys = jwks.get("keys")?.as_array()?;
-    Some(keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect())
+    Some(keys.iter().filter_map(key).collect())
+}
+
+/// A public key; `None` when it is of an unknown kind.
+#[must_use]
+pub fn key(jwk: &Value) -> Option<Jwk> {
+    let mut jwk = jwk.clone();
+    // RFC 9864 §2.2 has another name for it, which jsonwebtoken does not know.
+    if let Some(alg) = jwk.get_mut("alg").filter(|alg| *alg == "Ed25519") {
+        *alg = "EdDSA".into();
+    }
+    serde_json::from_value(jwk).ok()
 }
 
 /// Whether a JWK holds what only its owner may know.

@@ -189,9 +189,12 @@ impl ApiClient<'_> {
         Err(Error::SessionEnded)
     }
 
-    /// RFC 9470: another log-in may do, unless this one is of now.
+    /// RFC 9470: another log-in may do, unless the one that there is should have done.
     fn step_up(&self, challenge: Challenge) -> Error {
-        if self.is_young() { Error::Forbidden } else { Error::StepUp(challenge) }
+        let max_age = challenge.max_age.as_ref().and_then(|text| text.parse().ok());
+        let authentication = oidc::Authentication::of(&self.session.content.id_token);
+        let meets = authentication.meets(max_age, challenge.acr_values.as_deref(), self.app.clock.now());
+        if meets && self.is_young() { Error::Forbidden } else { Error::StepUp(challenge) }
     }
 
     /// A session that is this young would be followed by another that is refused too, for ever.

@@ -22,6 +22,8 @@ pub(crate) enum PageError {
     StepUp(Challenge),
     #[error("the log-in was refused: {0}")]
     Login(&'static str),
+    #[error("the log-in was not of the kind that was asked for")]
+    LoginNotEnough,
     #[error("the identity provider: {0}")]
     Provider(#[from] oidc::Unavailable),
     #[error("the task API: {0}")]
@@ -65,6 +67,11 @@ impl IntoResponse for PageError {
                 StatusCode::BAD_REQUEST,
                 "This log-in cannot be finished",
                 "It was begun in another browser or too long ago, or it was not answered as it should be. Start again.",
+            ),
+            Self::LoginNotEnough => (
+                StatusCode::FORBIDDEN,
+                "This needs another kind of log-in",
+                "The way that you logged in is not enough for what you wanted to do. Ask whoever runs this place.",
             ),
             Self::Provider(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -17,6 +17,7 @@ use openidconnect::{
 use platform::clock::Clock;
 
 pub(crate) use discovery::Provider;
+pub(crate) use id_token::Authentication;
 
 /// A client that knows its provider's endpoints and keys.
 type Client = CoreClient<

@@ -67,8 +67,11 @@ mod tests {
                     nonce: "n".into(),
                     code_verifier: "v".into(),
                     return_to: "/".into(),
+                    max_age: None,
+                    acr_values: None,
+                    expires_at,
                 };
-                logins::insert(&mut tx, &SecretHash::of(state), &browser, &login, expires_at).await.unwrap();
+                logins::insert(&mut tx, &SecretHash::of(state), &browser, &login).await.unwrap();
             }
             assert_eq!(sessions::sweep(&mut tx, now, idle_since).await.unwrap(), 2);
             assert_eq!(logins::sweep(&mut tx, now).await.unwrap(), 1);

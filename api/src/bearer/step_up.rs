@@ -1,6 +1,9 @@
 //! Step Up Authentication Challenge, RFC 9470: some requests need a log-in that is recent, or of a certain kind.
 
-use axum::{extract::MatchedPath, http::request::Parts};
+use axum::{
+    extract::MatchedPath,
+    http::{Method, request::Parts},
+};
 
 use super::token::Verified;
 use crate::{App, config::StepUp, error::BearerError};
@@ -30,8 +33,10 @@ pub(super) fn check(app: &App, parts: &Parts, verified: &Verified) -> Result<(),
         return Ok(());
     }
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    // HEAD tells of what GET shows: its length, its ETag, whether there is more.
+    let method = if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() };
     let concerns = |rule: &&StepUp| {
-        rule.path == path && rule.method.as_deref().is_none_or(|method| method == parts.method.as_str())
+        rule.path == path && rule.method.as_deref().is_none_or(|demanded| demanded == method)
     };
     // auth_time is in whole seconds.
     let now = app.clock.now().timestamp();

@@ -9,6 +9,7 @@ use oxide_auth::primitives::{
     grant::{Extensions, Grant},
     scope::Scope,
 };
+use platform::jws::{NumericDate, media_type};
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::config::Config;
@@ -49,12 +50,6 @@ impl Rules {
             token_types: config.token_types.iter().map(|name| media_type(name)).collect(),
         }
     }
-}
-
-/// RFC 7515 §4.1.9: `application/` may be left out, and case does not count.
-fn media_type(typ: &str) -> String {
-    let typ = typ.to_ascii_lowercase();
-    typ.strip_prefix("application/").map(str::to_owned).unwrap_or(typ)
 }
 
 /// Why a token is not accepted.
@@ -178,18 +173,8 @@ impl OneOrMany {
     }
 }
 
-/// RFC 7519 §2: seconds since 1970, possibly with a fraction. Never a string.
-#[derive(Deserialize)]
-struct NumericDate(serde_json::Number);
-
-impl NumericDate {
-    fn time(&self) -> Result<DateTime<Utc>, Refusal> {
-        self.0
-            .as_f64()
-            .filter(|seconds| (0.0..=253_402_300_799.0).contains(seconds))
-            .and_then(|seconds| DateTime::from_timestamp_millis((seconds * 1000.0) as i64))
-            .ok_or(Refusal::Rule("exp, nbf, iat or auth_time: not a time"))
-    }
+fn time(date: &NumericDate) -> Result<DateTime<Utc>, Refusal> {
+    date.time().ok_or(Refusal::Rule("exp, nbf, iat or auth_time: not a time"))
 }
 
 impl Claims {
@@ -204,7 +189,7 @@ impl Claims {
             return Err(Refusal::Rule("sub: empty, too long or not text"));
         }
         if let Some(iat) = &self.iat {
-            iat.time()?;
+            time(iat)?;
         }
         let scope = self.scope.or(self.scp).map(OneOrMany::joined).unwrap_or_default();
         let scope: Scope = scope.parse().map_err(|_| Refusal::Rule("scope: cannot be read"))?;
@@ -221,11 +206,11 @@ impl Claims {
                 until: DateTime::<Utc>::MAX_UTC,
                 extensions: Extensions::new(),
             },
-            auth_time: self.auth_time.map(|time| time.time()).transpose()?,
+            auth_time: self.auth_time.as_ref().map(time).transpose()?,
             acr: self.acr,
             jkt: self.cnf.map(|cnf| cnf.jkt),
-            not_before: self.nbf.map(|nbf| nbf.time()).transpose()?,
-            expires_at: self.exp.time()?,
+            not_before: self.nbf.as_ref().map(time).transpose()?,
+            expires_at: time(&self.exp)?,
         })
     }
 }

@@ -19,8 +19,14 @@ fn demands(config: &mut Config) {
         ..StepUp::default()
     };
     let acr_values = vec!["urn:a".to_owned(), "urn:b".to_owned()];
+    let list = StepUp {
+        method: Some("GET".to_owned()),
+        path: "/api/{user_id}/tasks".to_owned(),
+        max_age: Some(300),
+        ..StepUp::default()
+    };
     let put = StepUp { method: Some("PUT".to_owned()), path: one, acr_values, max_age: None };
-    config.step_up = vec![delete, put];
+    config.step_up = vec![delete, put, list];
 }
 
 impl TestApi {
@@ -62,8 +68,13 @@ on_each_database! {
                 }
             }
         }
-        let list = api.http.get(format!("{}/api/me/tasks", api.url)).bearer_auth(api.token_with(&old)).send().await.unwrap();
-        assert_eq!(list.status(), 200, "other routes demand nothing");
+        let list = format!("{}/api/me/tasks", api.url);
+        for method in [Method::GET, Method::HEAD] {
+            let answer = api.http.request(method.clone(), &list).bearer_auth(api.token_with(&old)).send().await.unwrap();
+            assert_eq!(answer.status(), 401, "{method}");
+        }
+        let made = api.http.post(&list).bearer_auth(api.token_with(&old)).json(&json!({"title": "T"})).send().await.unwrap();
+        assert_eq!(made.status(), 201, "other requests demand nothing");
     }
 
     /// Who may not do it at all is not sent to log in for it.

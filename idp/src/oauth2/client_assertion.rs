@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::Jwk;
-use platform::jws::{self, Jws};
+use platform::jws::{self, Jws, NumericDate};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,6 +20,8 @@ use crate::{
 
 /// RFC 7523 §2.2: the one `client_assertion_type`.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// What an assertion may say that it is (RFC 7515 §4.1.9).
+const TYPES: [&str; 2] = ["jwt", "client-authentication+jwt"];
 /// Each is remembered until it expires: none may be good for longer.
 const LONGEST: TimeDelta = TimeDelta::minutes(10);
 /// How far the client's clock may be ahead of ours.
@@ -32,9 +34,9 @@ struct Claims {
     iss: ClientId,
     sub: ClientId,
     aud: Audience,
-    exp: i64,
-    nbf: Option<i64>,
-    iat: Option<i64>,
+    exp: NumericDate,
+    nbf: Option<NumericDate>,
+    iat: Option<NumericDate>,
     jti: String,
 }
 
@@ -48,6 +50,10 @@ pub fn claimed(assertion: &str) -> Option<String> {
 pub async fn verify(app: &App, client: &Client, assertion: &str) -> Result<(), TokenError> {
     let refuse = TokenError::InvalidClient;
     let jws = Jws::parse(assertion).map_err(refuse)?;
+    // RFC 8725 §3.11: nothing that the client has signed for another purpose.
+    if jws.header.typ.as_deref().is_some_and(|typ| !TYPES.contains(&jws::media_type(typ).as_str())) {
+        return Err(refuse("its typ is another"));
+    }
     if !client.accepts_alg(&jws.header.alg) {
         return Err(refuse("its alg is not one of the client's profile"));
     }
@@ -89,7 +95,10 @@ fn judge(
     }
     // For one server only, or another could use it here.
     let here = match client.profile {
-        Profile::Oidc => claims.aud.has(issuer) || claims.aud.has(&format!("{issuer}/token")),
+        // RFC 7523 §3 and RFC 9126 §2.
+        Profile::Oidc => {
+            ["", "/token", "/par"].iter().any(|endpoint| claims.aud.has(&format!("{issuer}{endpoint}")))
+        }
         Profile::Oauth21 => claims.aud.has(issuer),
         // FAPI 2.0 §5.3.2.1: one text, so that no other server finds itself in it too.
         Profile::Fapi2 => matches!(&claims.aud, Audience::One(audience) if audience == issuer),
@@ -97,15 +106,15 @@ fn judge(
     if !here {
         return Err("the assertion is meant for another server");
     }
-    let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or("exp is no time")?;
+    let expires_at = claims.exp.time().ok_or("exp is no time")?;
     if expires_at <= now {
         return Err("the assertion has expired");
     }
     if expires_at > now + LONGEST {
         return Err("the assertion is good for more than ten minutes");
     }
-    let latest = (now + LEEWAY).timestamp();
-    if claims.nbf.is_some_and(|since| since > latest) || claims.iat.is_some_and(|since| since > latest) {
+    let late = |since: &NumericDate| since.time().is_none_or(|since| since > now + LEEWAY);
+    if claims.nbf.as_ref().is_some_and(late) || claims.iat.as_ref().is_some_and(late) {
         return Err("the assertion is of the future");
     }
     if claims.jti.is_empty() || claims.jti.len() > MAX_JTI {

@@ -4,7 +4,10 @@
 //! not more often than every [`PAUSE`]: whoever sends assertions cannot make us send requests. When the client's
 //! server is down, what it said last holds for [`SERVE_ON`].
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::Jwk;
@@ -28,19 +31,21 @@ const CAPACITY: u64 = 1000;
 pub struct ClientKeys {
     outbound: Outbound,
     clock: Clock,
-    known: Cache<String, Arc<Mutex<Known>>>,
+    known: Cache<String, Arc<Known>>,
 }
 
 /// What is known of one address.
 #[derive(Debug, Default)]
 struct Known {
-    keys: Option<(Arc<[Jwk]>, DateTime<Utc>)>,
-    asked: Option<DateTime<Utc>>,
+    keys: RwLock<Option<(Arc<[Jwk]>, DateTime<Utc>)>>,
+    /// When we asked last. Held while we ask: those whose keys are known do not wait for it.
+    asked: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Known {
     fn fetched_after(&self, time: DateTime<Utc>) -> Option<Arc<[Jwk]>> {
-        self.keys.as_ref().filter(|(_, at)| *at > time).map(|(keys, _)| keys.clone())
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.as_ref().filter(|(_, at)| *at > time).map(|(keys, _)| keys.clone())
     }
 }
 
@@ -54,30 +59,38 @@ impl ClientKeys {
     /// The keys at `uri`, newer ones if they lack `kid`. `Err` says why there are none.
     pub async fn find(&self, uri: &str, kid: Option<&str>) -> Result<Arc<[Jwk]>, &'static str> {
         let known = self.known.get_with(uri.to_owned(), async { Arc::default() }).await;
-        let mut known = known.lock().await;
         let now = self.clock.now();
-        let has = |keys: &Arc<[Jwk]>| {
-            kid.is_none_or(|kid| keys.iter().any(|key| key.common.key_id.as_deref() == Some(kid)))
+        let fresh = || {
+            let has = |keys: &Arc<[Jwk]>| {
+                kid.is_none_or(|kid| keys.iter().any(|key| key.common.key_id.as_deref() == Some(kid)))
+            };
+            known.fetched_after(now - FRESH).filter(has)
         };
-        if let Some(keys) = known.fetched_after(now - FRESH).filter(has) {
+        if let Some(keys) = fresh() {
             return Ok(keys);
         }
-        if known.asked.is_none_or(|asked| asked + PAUSE <= now) {
-            self.fetch(uri, &mut known).await;
+        let mut asked = known.asked.lock().await;
+        // Somebody else may have asked meanwhile.
+        if let Some(keys) = fresh() {
+            return Ok(keys);
+        }
+        if asked.is_none_or(|asked| asked + PAUSE <= now) {
+            self.fetch(uri, &known).await;
+            *asked = Some(self.clock.now());
         }
         known.fetched_after(now - SERVE_ON).ok_or("the client's keys cannot be fetched")
     }
 
-    async fn fetch(&self, uri: &str, known: &mut Known) {
-        let document = self.outbound.get(uri).await;
-        let now = self.clock.now();
-        known.asked = Some(now);
-        match document {
+    async fn fetch(&self, uri: &str, known: &Known) {
+        match self.outbound.get(uri).await {
             Ok(document) => {
-                known.keys = read(&document).map(|keys| (keys, now));
-                if known.keys.is_none() {
+                let keys = read(&document);
+                if keys.is_none() {
                     tracing::warn!(uri, "what a client has at its jwks_uri is no set of public keys");
                 }
+                let now = self.clock.now();
+                let mut known = known.keys.write().unwrap_or_else(PoisonError::into_inner);
+                *known = keys.map(|keys| (keys, now));
             }
             Err(error) => tracing::warn!(uri, %error, "a client's keys could not be fetched"),
         }

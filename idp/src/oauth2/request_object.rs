@@ -2,7 +2,7 @@
 //! changed on its way through the browser.
 
 use chrono::TimeDelta;
-use platform::jws::Jws;
+use platform::jws::{self, Jws, NumericDate};
 use serde_json::{Map, Value};
 
 use super::{access_token::Audience, client_assertion::registered_keys, parameters::Parameters};
@@ -19,8 +19,7 @@ const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 /// (§6.3). `Err` says why it is an `invalid_request_object`.
 pub async fn open(app: &App, client: &Client, request: &str) -> Result<Parameters, &'static str> {
     let jws = Jws::parse(request)?;
-    let typ = jws.header.typ.as_deref().map(str::to_ascii_lowercase);
-    if typ.is_some_and(|typ| !TYPES.contains(&typ.trim_start_matches("application/"))) {
+    if jws.header.typ.as_deref().is_some_and(|typ| !TYPES.contains(&jws::media_type(typ).as_str())) {
         return Err("its typ is another");
     }
     if !client.accepts_alg(&jws.header.alg) {
@@ -67,13 +66,16 @@ fn judge(app: &App, client: &Client, claims: &Map<String, Value>) -> Result<(), 
     }
     let time = |name: &str| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_i64().map(Some).ok_or("a time in it is no number of seconds"),
+        Some(value) => {
+            let date = serde_json::from_value::<NumericDate>(value.clone()).ok();
+            date.and_then(|date| date.time()).map(Some).ok_or("a time in it is no number of seconds")
+        }
     };
     let now = app.clock.now();
-    if time("exp")?.is_some_and(|exp| exp <= now.timestamp()) {
+    if time("exp")?.is_some_and(|exp| exp <= now) {
         return Err("it has expired");
     }
-    let latest = (now + LEEWAY).timestamp();
+    let latest = now + LEEWAY;
     if time("nbf")?.is_some_and(|nbf| nbf > latest) || time("iat")?.is_some_and(|iat| iat > latest) {
         return Err("it is of the future");
     }

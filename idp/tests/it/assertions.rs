@@ -54,6 +54,11 @@ on_each_database! {
             let access = claims(&tokens["access_token"]);
             assert_eq!((&access["sub"], &access["aud"]), (&json!("bank"), &json!(API)));
 
+            header["typ"] = json!("application/client-authentication+jwt");
+            let mut fractional = good(&idp, "fraction");
+            fractional["exp"] = json!(fractional["exp"].as_i64().unwrap() as f64 + 0.5);
+            assert_eq!(present(&idp, &key.sign(&header, &fractional), &[]).await.0, StatusCode::OK, "RFC 7519 §2");
+
             // Without a kid, and for the token endpoint by its address.
             header.as_object_mut().unwrap().remove("kid");
             let mut claims = good(&idp, "2");
@@ -98,6 +103,8 @@ on_each_database! {
             ("alg of another kind", key.sign(&json!({"alg": "RS256"}), &good(&idp, "a"))),
             ("HS256", key.sign(&json!({"alg": "HS256"}), &good(&idp, "a"))),
             ("critical header", key.sign(&json!({"alg": "ES256", "crit": ["x"], "x": 1}), &good(&idp, "a"))),
+            ("typ of a proof", key.sign(&json!({"alg": "ES256", "typ": "dpop+jwt"}), &good(&idp, "a"))),
+            ("typ of a request", key.sign(&json!({"alg": "ES256", "typ": "oauth-authz-req+jwt"}), &good(&idp, "a"))),
             ("unknown kid", key.sign(&json!({"alg": "ES256", "kid": "key-1"}), &good(&idp, "a"))),
             ("other issuer", key.sign(&header, &with(&[("iss", json!("other-bank"))]))),
             ("other subject", key.sign(&header, &with(&[("sub", json!("other-bank"))]))),
@@ -146,6 +153,9 @@ fn only_public_keys_that_can_be_used_are_registered() {
     };
     let wrong = |jwks: Value| idp::admin::clients::check(&client(jwks)).len();
     assert_eq!(wrong(json!({"keys": [key]})), 0);
+    let mut named = Key::generate("Ed25519").jwk("b");
+    named["alg"] = "Ed25519".into();
+    assert_eq!(wrong(json!({"keys": [named]})), 0, "RFC 9864 §2.2");
     for bad in [
         json!({}),
         json!({"keys": []}),
@@ -156,5 +166,9 @@ fn only_public_keys_that_can_be_used_are_registered() {
         assert_eq!(wrong(bad.clone()), 1, "{bad}");
     }
     let both = ClientConfig { client_secret: Some("x".repeat(32).into()), ..client(json!({"keys": [key]})) };
-    assert!(!idp::admin::clients::check(&both).is_empty(), "a secret and keys");
+    // RFC 7591 §2: keys are for more than authentication; then the secret is what proves who it is.
+    assert_eq!(idp::admin::clients::check(&both), Vec::<String>::new());
+    let neither =
+        ClientConfig { jwks: None, token_endpoint_auth_method: Some("private_key_jwt".to_owned()), ..both };
+    assert!(!idp::admin::clients::check(&neither).is_empty());
 }

@@ -198,6 +198,12 @@ on_each_database! {
         let good = proof(&idp, &key, "POST", "/token", &json!({}));
         let twice = idp.code_request("web", &code).header("dpop", &good).header("dpop", &good);
         assert_eq!(answer(twice).await, refused("invalid_dpop_proof"), "two proofs");
+        // §4.2: what else the header says does not matter, nor a fraction of a second (RFC 7519 §2).
+        let named = json!({"typ": "dpop+jwt", "alg": "ES256", "kid": "mine", "jwk": key.public()});
+        let fraction = json!({"iat": now as f64 + 0.25});
+        let made = key.sign(&named, &proof_claims(&idp, "POST", "/token", &fraction));
+        let robot = idp.token_request("robot", &[("grant_type", "client_credentials")]);
+        assert_eq!(answer(robot.header("dpop", made)).await.0, StatusCode::OK);
         // Query and fragment do not count.
         let elsewhere = proof(&idp, &key, "POST", "/token?a=b#c", &json!({}));
         assert_eq!(answer(idp.code_request("web", &code).header("dpop", elsewhere)).await.0, StatusCode::OK);

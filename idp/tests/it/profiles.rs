@@ -161,12 +161,12 @@ on_each_database! {
 
     /// RFC 7523 §3 as each profile narrows it: for whom an assertion may be meant.
     async fn the_audience_of_an_assertion_is_what_the_profile_says(db) {
-        let expected = [(Profile::Oidc, [true, true, true, true]), (Profile::Oauth21, [true, true, false, false]), (Profile::Fapi2, [true, false, false, false])];
+        let expected = [(Profile::Oidc, [true, true, true, true, true]), (Profile::Oauth21, [true, true, false, false, false]), (Profile::Fapi2, [true, false, false, false, false])];
         for (profile, expected) in expected {
             let key = Key::generate("ES256");
             let db = if db.url.starts_with("sqlite") { platform::testing::sqlite() } else { platform::testing::postgres().await.unwrap() };
             let idp = idp_with(db, profile, &key).await;
-            let audiences = [json!(idp.url), json!([idp.url]), json!(idp.at("/token")), json!([idp.at("/token")])];
+            let audiences = [json!(idp.url), json!([idp.url]), json!(idp.at("/token")), json!([idp.at("/token")]), json!(idp.at("/par"))];
             for (audience, good) in audiences.iter().zip(expected) {
                 let assertion = assertion(&idp, &key, audience);
                 let form = [("token", "x"), ("client_assertion_type", TYPE), ("client_assertion", &assertion)];

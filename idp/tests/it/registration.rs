@@ -186,7 +186,7 @@ on_each_database! {
             ("client_uri", json!("javascript:alert(1)")), ("logo_uri", json!("data:image/svg+xml,x")), ("tos_uri", json!("x")),
             ("policy_uri", json!("http://late.example/")), ("initiate_login_uri", json!("http://late.example/")), ("contacts", json!(["\u{0}"])),
             ("scope", json!("admin:everything")), ("scope", json!("\"")), ("scope", json!("")), ("scope", json!(["openid"])),
-            ("jwks", keys.clone()), ("jwks", private), ("jwks_uri", json!("https://late.example/keys")), ("software_id", json!("\u{7f}")),
+            ("jwks", private), ("jwks_uri", json!("http://late.example/keys")), ("software_id", json!("\u{7f}")),
             ("post_logout_redirect_uris", json!(["http://late.example/"])), ("backchannel_logout_uri", json!("http://late.example/")),
             ("backchannel_logout_uri", json!("https://late.example/#x")), ("backchannel_logout_session_required", json!("yes")),
             ("id_token_signed_response_alg", json!("none")), ("id_token_signed_response_alg", json!("HS256")), ("subject_type", json!("pairwise")),

@@ -5,6 +5,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Redirect, Response},
 };
+use chrono::TimeDelta;
 use openidconnect::{
     AuthorizationCode, Nonce, OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError,
     core::{CoreTokenResponse, CoreUserInfoClaims},
@@ -12,7 +13,12 @@ use openidconnect::{
 use platform::secret::SecretHash;
 use serde::Deserialize;
 
-use super::{Unavailable, access_token_expires_at, discovery::Discovered, id_token};
+use super::{
+    Unavailable, access_token_expires_at,
+    discovery::Discovered,
+    id_token::{self, Authentication},
+    login::LIFETIME,
+};
 use crate::{
     App,
     error::PageError,
@@ -21,6 +27,9 @@ use crate::{
     toast::Toast,
     visit::Visit,
 };
+
+/// How far the provider's clock may be behind ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 /// RFC 6749 §4.1.2, RFC 9207 §2.
 #[derive(Deserialize)]
@@ -57,7 +66,12 @@ pub(crate) async fn get(
     let code = answer.code.ok_or(PageError::Login("neither code nor error"))?;
     let response = exchange(&app, &provider, code, login.code_verifier).await?;
     let (id_token, subject) = id_token::check(&app, &provider, &response, &Nonce::new(login.nonce)).await?;
-    let sid = id_token::sid(&id_token);
+    let authentication = Authentication::of(&id_token);
+    // Core §3.1.3.7: a log-in that is not what was asked for would be asked for again and again.
+    let asked_at = login.expires_at - LIFETIME - LEEWAY;
+    if !authentication.meets(login.max_age, login.acr_values.as_deref(), asked_at) {
+        return Err(PageError::LoginNotEnough);
+    }
 
     let content = Content {
         name: name(&app, &provider, &response, &subject).await,
@@ -67,7 +81,9 @@ pub(crate) async fn get(
         id_token,
     };
     let expires_at = access_token_expires_at(&response, &app.clock);
-    let cookie = Session::start(&app, &content, sid.as_deref(), expires_at, visit.session.as_ref()).await?;
+    let cookie =
+        Session::start(&app, &content, authentication.sid.as_deref(), expires_at, visit.session.as_ref())
+            .await?;
     tracing::info!(user.id = %content.subject, "logged in");
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&login.return_to)).into_response())
 }

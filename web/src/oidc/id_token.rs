@@ -6,7 +6,8 @@ use openidconnect::{
     core::{CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJwsSigningAlgorithm, CoreTokenResponse},
 };
 
-use platform::jws;
+use chrono::{DateTime, Utc};
+use platform::jws::{self, NumericDate};
 use serde::Deserialize;
 
 use super::{Unavailable, discovery::Discovered};
@@ -62,13 +63,31 @@ pub(super) async fn check<N: NonceVerifier + Copy>(
     Ok((id_token.to_string(), subject?))
 }
 
-/// What the provider calls the session (Back-Channel Logout 1.0 §2.1), in an ID token that was checked.
-pub(super) fn sid(id_token: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Sid {
-        sid: Option<String>,
+/// What an ID token that was checked says of the log-in.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Authentication {
+    /// What the provider calls the session (Back-Channel Logout 1.0 §2.1).
+    pub(super) sid: Option<String>,
+    auth_time: Option<NumericDate>,
+    acr: Option<String>,
+}
+
+impl Authentication {
+    pub(crate) fn of(id_token: &str) -> Self {
+        jws::claimed(id_token).unwrap_or_default()
     }
-    jws::claimed::<Sid>(id_token)?.sid
+
+    /// Whether the person proved who they are within `max_age` seconds before `time`, in one of the ways of
+    /// `acr_values`. What is not demanded is met.
+    pub(crate) fn meets(&self, max_age: Option<i64>, acr_values: Option<&str>, time: DateTime<Utc>) -> bool {
+        let auth_time = self.auth_time.as_ref().and_then(NumericDate::time);
+        // auth_time is in whole seconds.
+        let recent = |max_age: i64| auth_time.is_some_and(|at| at.timestamp() + max_age >= time.timestamp());
+        let of_a_kind = |values: &str| {
+            self.acr.as_ref().is_some_and(|acr| values.split_ascii_whitespace().any(|value| value == acr))
+        };
+        max_age.is_none_or(recent) && acr_values.is_none_or(of_a_kind)
+    }
 }
 
 fn verify(

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a person may take to log in.
-const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+pub(super) const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
 const SCOPES: [&str; 4] = ["profile", "email", "tasks:read", "tasks:write"]; // besides `openid`
 
@@ -118,10 +118,12 @@ async fn begin(app: &App, visit: &Visit, wanted: Wanted) -> Result<Response, Pag
         nonce: nonce.secret().clone(),
         code_verifier: code_verifier.into_secret(),
         return_to: wanted.path(app).to_owned(),
+        max_age: wanted.max_age.map(i64::from),
+        expires_at: app.clock.now() + LIFETIME,
+        acr_values: wanted.acr_values,
     };
-    let expires_at = app.clock.now() + LIFETIME;
     let mut tx = app.db.write().await?;
-    logins::insert(&mut tx, &SecretHash::of(state.secret()), &visit.page.browser, &login, expires_at).await?;
+    logins::insert(&mut tx, &SecretHash::of(state.secret()), &visit.page.browser, &login).await?;
     tx.commit().await?;
     Ok(Redirect::to(url.as_str()).into_response())
 }

@@ -13,6 +13,11 @@ pub(crate) struct Login {
     pub(crate) code_verifier: String,
     /// A local path.
     pub(crate) return_to: String,
+    /// What the log-in has to be like: at most so many seconds old when it was asked for,
+    pub(crate) max_age: Option<i64>,
+    /// and of one of these kinds; space-separated.
+    pub(crate) acr_values: Option<String>,
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 pub(crate) async fn insert(
@@ -20,19 +25,20 @@ pub(crate) async fn insert(
     state: &SecretHash,
     browser: &SecretHash,
     login: &Login,
-    expires_at: DateTime<Utc>,
 ) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO logins (state_hash, browser, nonce, code_verifier, return_to, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO logins (state_hash, browser, nonce, code_verifier, return_to, max_age, acr_values, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(state)
         .bind(browser)
         .bind(&login.nonce)
         .bind(&login.code_verifier)
         .bind(&login.return_to)
-        .bind(expires_at)
+        .bind(login.max_age)
+        .bind(&login.acr_values)
+        .bind(login.expires_at)
         .execute(conn)
         .await
         .map(drop)
@@ -49,7 +55,7 @@ pub(crate) async fn redeem(
     on_conn!(tx, |conn| {
         sqlx::query_as(
             "DELETE FROM logins WHERE state_hash = $1 AND browser = $2 AND expires_at > $3
-             RETURNING nonce, code_verifier, return_to",
+             RETURNING nonce, code_verifier, return_to, max_age, acr_values, expires_at",
         )
         .bind(state)
         .bind(browser)

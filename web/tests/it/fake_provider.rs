@@ -82,6 +82,9 @@ pub(crate) struct Known {
     pub(crate) discoveries: usize,
     refresh_token: String,
     pub(crate) access_tokens: Vec<String>,
+    /// When and how people log in; `None` is now.
+    pub(crate) auth_time: Option<i64>,
+    pub(crate) acr: &'static str,
 }
 
 pub(crate) fn start(clock: &Clock) -> FakeProvider {
@@ -98,6 +101,8 @@ pub(crate) fn start(clock: &Clock) -> FakeProvider {
         discoveries: 0,
         refresh_token: String::new(),
         access_tokens: Vec::new(),
+        auth_time: None,
+        acr: "urn:a",
     };
     let state = Op(Arc::new(Mutex::new(known)));
     let router = Router::new()
@@ -239,6 +244,8 @@ fn id_token(known: &Known, nonce: Option<String>, access_token: &str) -> String 
         "iss": known.issuer, "sub": "alice", "aud": "latchkey-web", "iat": now, "exp": now + 3600,
         "at_hash": half(access_token), "sid": format!("session-{}", known.token_requests - known.refreshes),
     });
+    claims["auth_time"] = known.auth_time.unwrap_or(now).into();
+    claims["acr"] = known.acr.into();
     if let Some(nonce) = nonce {
         claims["nonce"] = nonce.into();
     }

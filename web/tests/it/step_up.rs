@@ -59,8 +59,38 @@ on_each_database! {
         browser.get("/tasks").await.leads_to("/login?return_to=%2Ftasks&max_age=0");
     }
 
-    /// A provider that cannot give what the API demands must not send people round and round.
-    async fn a_log_in_that_was_not_enough_is_not_repeated(db) {
+    /// The session here is new, the log-in at the provider is not: it may have been silent.
+    async fn a_silent_log_in_is_followed_by_a_real_one_where_that_is_needed(db) {
+        let world = World::new(db).await;
+        world.op.state.known().auth_time = Some(world.clock.now().timestamp() - 600);
+        let browser = world.member().await;
+        browser.get("/tasks").await.is(200);
+        demand(&world, Method::GET, CHALLENGE);
+        let sent = browser.get("/tasks").await;
+        sent.leads_to("/login?return_to=%2Ftasks&max_age=300&acr_values=urn%3Aa+urn%3Ab");
+        world.op.state.known().auth_time = None;
+        browser.log_in(&sent.location).await.leads_to("/tasks");
+        browser.get("/tasks").await.is(200);
+    }
+
+    /// A provider that cannot give what the API demands must not send people round and round (Core §3.1.3.7).
+    async fn a_log_in_that_is_not_what_was_demanded_is_not_taken_for_it(db) {
+        let world = World::new(db).await;
+        let browser = stale_member(&world, Method::GET, CHALLENGE).await;
+        let sent = browser.get("/tasks").await;
+        let before = world.clock.now().timestamp();
+        for (auth_time, acr) in [(Some(before - 310), "urn:a"), (None, "urn:c")] {
+            world.op.state.known().auth_time = auth_time;
+            world.op.state.known().acr = acr;
+            browser.log_in(&sent.location).await.is(403).shows("This needs another kind of log-in");
+        }
+        world.op.state.known().auth_time = Some(before - 299);
+        world.op.state.known().acr = "urn:b";
+        browser.log_in(&sent.location).await.leads_to("/tasks");
+    }
+
+    /// Nor may an API that is content with nothing.
+    async fn a_log_in_that_should_have_been_enough_is_not_repeated(db) {
         let world = World::new(db).await;
         let browser = stale_member(&world, Method::GET, CHALLENGE).await;
         let sent = browser.get("/tasks").await;

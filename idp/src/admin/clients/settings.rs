@@ -52,11 +52,8 @@ pub fn check(client: &ClientConfig) -> Vec<String> {
     if keys.into_iter().filter(|given| *given).count() > 1 {
         wrong.push("jwks, jwks_file and jwks_uri exclude each other".to_owned());
     }
-    if (method == "private_key_jwt") != has_keys(client) {
-        wrong.push(
-            "a client has jwks when its token_endpoint_auth_method is private_key_jwt, and only then"
-                .to_owned(),
-        );
+    if method == "private_key_jwt" && !has_keys(client) {
+        wrong.push("a client that authenticates with private_key_jwt has jwks".to_owned());
     }
     if let Some(reason) = client.jwks.as_ref().and_then(client_assertion::refuse_registration) {
         wrong.push(format!("jwks {reason}"));
