@@ -17,6 +17,7 @@ use super::session;
 use crate::{
     App,
     error::PageError,
+    oauth2::redirect_uri,
     store::{clients, sessions::Session},
 };
 
@@ -34,8 +35,14 @@ struct Account<'a> {
     page: &'a Page,
     session: &'a Session,
     since: String,
-    /// Name and address.
-    apps: Vec<(String, String)>,
+    apps: Vec<Startable>,
+}
+
+/// An app that a log-in can begin at.
+struct Startable {
+    name: String,
+    host: String,
+    address: String,
 }
 
 /// `GET /`
@@ -54,7 +61,12 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
     let since = ago(app.clock.now() - session.auth_time);
     let mut conn = app.db.read().await?;
     let apps = clients::list_startable(&mut conn, session.user_id).await?;
-    let apps = apps.into_iter().map(|(name, uri)| (name, begun_here(&uri, &app.config.issuer))).collect();
+    let apps = apps.into_iter().map(|(name, uri)| Startable {
+        name,
+        host: redirect_uri::shown_host(&uri),
+        address: begun_here(&uri, &app.config.issuer),
+    });
+    let apps = apps.collect();
     let account = Account { place: &app.place, page: &page, session: &session, since, apps };
     Ok(render(account.render()))
 }

@@ -34,10 +34,13 @@ pub struct ClientKeys {
     known: Cache<String, Arc<Known>>,
 }
 
+/// Keys, and when they were fetched.
+type Fetched = (Arc<[Jwk]>, DateTime<Utc>);
+
 /// What is known of one address.
 #[derive(Debug, Default)]
 struct Known {
-    keys: RwLock<Option<(Arc<[Jwk]>, DateTime<Utc>)>>,
+    keys: RwLock<Option<Fetched>>,
     /// When we asked last. Held while we ask: those whose keys are known do not wait for it.
     asked: Mutex<Option<DateTime<Utc>>>,
 }

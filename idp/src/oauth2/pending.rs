@@ -83,9 +83,6 @@ impl Pending {
     /// The host that the answer goes to, as shown to people.
     #[must_use]
     pub fn host(&self) -> String {
-        let uri = url::Url::parse(&self.request.target.redirect_uri);
-        uri.ok()
-            .and_then(|uri| uri.host_str().map(str::to_owned))
-            .unwrap_or_else(|| "an app on this device".to_owned())
+        redirect_uri::shown_host(&self.request.target.redirect_uri)
     }
 }

@@ -55,6 +55,17 @@ pub fn refuse_registration(uri: &str) -> Option<&'static str> {
     }
 }
 
+/// Where a registered URI leads, as people are told: its host, with the port if it has one of its own.
+#[must_use]
+pub fn shown_host(uri: &str) -> String {
+    let url = Url::parse(uri).ok();
+    let host = url.as_ref().and_then(|url| {
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        url.host_str().map(|host| format!("{host}{port}"))
+    });
+    host.unwrap_or_else(|| "an app on this device".to_owned())
+}
+
 /// Whether a text can name a resource, RFC 8707 §2: an absolute URI without a fragment.
 #[must_use]
 pub fn is_resource_identifier(uri: &str) -> bool {

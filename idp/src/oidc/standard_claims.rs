@@ -48,7 +48,14 @@ pub fn set(claims: &mut PersonClaims, name: &str, text: Option<&str>) -> Result<
         }
         let mut address = claims.0.get("address").and_then(Value::as_object).cloned().unwrap_or_default();
         match text {
-            Some(text) => drop(address.insert(member.to_owned(), plain(text)?.into())),
+            // Lines belong to an address as a whole, and to a street.
+            Some(text) if text.contains('\n') && !["formatted", "street_address"].contains(&member) => {
+                return Err("has one line");
+            }
+            Some(text) => {
+                let text = plain(&text.replace('\n', " ")).map(|_| text)?;
+                address.insert(member.to_owned(), text.into());
+            }
             None => drop(address.remove(member)),
         }
         if address.is_empty() {
@@ -79,28 +86,48 @@ fn value(name: &str, text: &str) -> Result<Value, &'static str> {
     match name {
         "phone_number_verified" => text.parse::<bool>().map(Value::Bool).map_err(|_| "must be true or false"),
         "profile" | "picture" | "website" => {
+            let visible = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
             let url = url::Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-            url.map(|_| text.into()).ok_or("must be an http or https URL")
+            if visible && url.is_some() { Ok(text.into()) } else { Err("must be an http or https URL") }
         }
         "birthdate" => {
+            let shape = |text: &str| {
+                text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).collect::<Vec<_>>()
+            };
             let whole = text.replacen("0000-", "2000-", 1); // the year may be kept back
-            let year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
-            let date = chrono::NaiveDate::parse_from_str(&whole, "%Y-%m-%d").is_ok() && text.len() == 10;
-            if year || date { Ok(text.into()) } else { Err("must be YYYY-MM-DD, 0000-MM-DD or YYYY") }
-        }
-        "locale" => {
-            let tag = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if tag { Ok(text.into()) } else { Err("must be a language tag such as de-CH (BCP 47)") }
-        }
-        "phone_number" => {
-            let number = text.strip_prefix('+').is_some_and(|rest| {
-                rest.bytes().all(|byte| byte.is_ascii_digit() || b" ().-;=ext".contains(&byte))
-            });
-            if number {
+            let date =
+                shape(text) == b"0000-00-00" && chrono::NaiveDate::parse_from_str(&whole, "%Y-%m-%d").is_ok();
+            if date || shape(text) == b"0000" {
                 Ok(text.into())
             } else {
-                Err("must be a number in international form (E.164), with +")
+                Err("must be YYYY-MM-DD, 0000-MM-DD or YYYY")
             }
+        }
+        "locale" => {
+            let tag = text.split('-').all(|part| {
+                (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
+            if tag { Ok(text.into()) } else { Err("must be a language tag such as de-CH (BCP 47)") }
+        }
+        "zoneinfo" => {
+            let name = text.contains('/') || text == "UTC";
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
+            if name && text.bytes().all(allowed) {
+                Ok(text.into())
+            } else {
+                Err("must be a time zone such as Europe/Zurich")
+            }
+        }
+        "phone_number" => {
+            // E.164, spaced as people like it, with an extension as RFC 3966 writes it.
+            let (number, extension) = text.split_once(";ext=").unwrap_or((text, "0"));
+            let spaced = |byte: u8| byte.is_ascii_digit() || b" ().-".contains(&byte);
+            let digits = number.bytes().filter(u8::is_ascii_digit).count();
+            let good = number.strip_prefix('+').is_some_and(|rest| rest.bytes().all(spaced))
+                && (4..=15).contains(&digits)
+                && !extension.is_empty()
+                && extension.bytes().all(|byte| byte.is_ascii_digit());
+            if good { Ok(text.into()) } else { Err("must be a number in international form (E.164), with +") }
         }
         _ => Ok(text.into()),
     }
@@ -108,9 +135,7 @@ fn value(name: &str, text: &str) -> Result<Value, &'static str> {
 
 /// What any text about somebody has to be.
 pub fn plain(text: &str) -> Result<&str, &'static str> {
-    // Lines of an address are the only control characters that anybody needs.
-    let strange = |character: char| character.is_control() && character != '\n';
-    if text.trim().is_empty() || text.len() > LONGEST || text.contains(strange) {
+    if text.trim().is_empty() || text.len() > LONGEST || text.contains(char::is_control) {
         return Err("must have 1 to 1024 bytes, without control characters");
     }
     Ok(text)
@@ -177,6 +202,7 @@ mod tests {
             ("birthdate", "0000-02-29"),
             ("birthdate", "1815"),
             ("locale", "en-GB"),
+            ("zoneinfo", "Europe/London"),
             ("phone_number", "+1 (604) 555-1234;ext=5678"),
             ("phone_number_verified", "true"),
             ("address.formatted", "St. James's Square\nLondon"),
@@ -195,6 +221,16 @@ mod tests {
             ("website", "javascript:alert(1)"),
             ("birthdate", "10.12.1815"),
             ("birthdate", "1815-13-10"),
+            ("birthdate", "+123-12-10"),
+            ("birthdate", "1815- 2-10"),
+            ("website", "https://exa\nmple.com"),
+            ("website", "http:\\\\e"),
+            ("phone_number", "+"),
+            ("phone_number", "+ext"),
+            ("zoneinfo", "Mars"),
+            ("nickname", "a\nb"),
+            ("address.country", "a\nb"),
+            ("address.formatted", "a\u{7}b"),
             ("locale", "en_GB!"),
             ("phone_number", "555"),
             ("phone_number_verified", "yes"),
@@ -207,9 +243,9 @@ mod tests {
     #[test]
     fn a_new_number_is_not_verified_and_an_empty_address_is_none() {
         let mut claims = PersonClaims::default();
-        set(&mut claims, "phone_number", Some("+1 555")).unwrap();
+        set(&mut claims, "phone_number", Some("+1 555 0100")).unwrap();
         set(&mut claims, "phone_number_verified", Some("true")).unwrap();
-        set(&mut claims, "phone_number", Some("+1 556")).unwrap();
+        set(&mut claims, "phone_number", Some("+1 555 0101")).unwrap();
         assert!(!claims.0.contains_key("phone_number_verified"));
         set(&mut claims, "address.country", Some("UK")).unwrap();
         set(&mut claims, "address.country", None).unwrap();

@@ -101,7 +101,8 @@ pub async fn redeem(tx: &mut Tx, presented: Presented<'_>, moment: Moment) -> Re
                AND expires_at > $5 AND consumed_at IS NULL
                AND EXISTS (
                    SELECT 1 FROM live_grants
-                   WHERE live_grants.id = grant_id AND session_expires_at > $5 AND session_seen_at > $6)",
+                   WHERE live_grants.id = grant_id AND session_ended_at IS NULL
+                     AND session_expires_at > $5 AND session_seen_at > $6)",
         )
         .bind(presented.code)
         .bind(presented.client_id)

@@ -141,7 +141,8 @@ pub async fn poll(
              WHERE device_code_hash = $1 AND client_id = $2 AND expires_at > $3 AND consumed_at IS NULL
                AND EXISTS (
                    SELECT 1 FROM live_grants
-                   WHERE live_grants.id = grant_id AND session_expires_at > $3 AND session_seen_at > $4)
+                   WHERE live_grants.id = grant_id AND session_ended_at IS NULL
+                     AND session_expires_at > $3 AND session_seen_at > $4)
              RETURNING grant_id",
         )
         .bind(device_code)

@@ -14,8 +14,8 @@ on_each_database! {
             }
         }).await;
         let iss: String = url::form_urlencoded::byte_serialize(idp.url.as_bytes()).collect();
-        let web = format!("<a href=\"https://web.example/login?iss={iss}\"><bdi>The web app</bdi></a>");
-        let shop = format!("<a href=\"https://shop.example/start?from=account&#38;iss={iss}\"><bdi>The shop app</bdi></a>");
+        let web = format!("<a href=\"https://web.example/login?iss={iss}\"><bdi>The web app</bdi> <span>web.example</span></a>");
+        let shop = format!("<a href=\"https://shop.example/start?from=account&#38;iss={iss}\"><bdi>The shop app</bdi> <span>shop.example</span></a>");
         let alice = idp.signed_up("alice").await;
         let account = async || alice.get("/account").await.text().await.unwrap();
         let before = account().await;

@@ -199,6 +199,15 @@ on_each_database! {
         assert_eq!(idp.redeem("spa", &code, &[]).await.0, StatusCode::OK);
     }
 
+    /// What outlives a session was got while it went on: nobody logs in by one that has ended.
+    async fn a_code_is_worth_nothing_after_its_session_was_ended(db) {
+        let idp = TestIdp::new(db).await;
+        let browser = idp.signed_up("alice").await;
+        let code = browser.code("web", &[("scope", "openid offline_access")]).await;
+        browser.post("/logout/confirm", &[]).await;
+        assert_eq!(idp.redeem("web", &code, &[]).await, refused("invalid_grant"));
+    }
+
     /// RFC 8707 §3: a token for one API is worth nothing more at another, even if that takes it.
     async fn a_token_has_no_scopes_that_belong_to_other_apis(db) {
         let idp = TestIdp::with(db, |config| {
