@@ -1,11 +1,11 @@
 //! The pages for people.
 
 pub mod assets;
-pub mod connect;
 pub mod consent;
-mod device;
+pub mod device;
 pub mod home;
 mod journey;
+mod known_browser;
 pub mod session;
 pub mod sign_in;
 pub mod sign_up;

@@ -14,9 +14,8 @@ use platform::{
 use serde::Deserialize;
 
 use super::{
-    device,
     journey::{Carried, Journey},
-    session, throttle,
+    known_browser, session, throttle,
 };
 use crate::{
     App,
@@ -126,7 +125,7 @@ pub async fn post(
     }
 }
 
-/// Compares, and starts a session: its cookie and the device's. `None`: nobody may log in like this.
+/// Compares, and starts a session: its cookie and the browser's. `None`: nobody may log in like this.
 async fn log_in(
     app: &App,
     headers: &HeaderMap,
@@ -172,7 +171,7 @@ async fn log_in(
     attempt.succeeded(&mut tx).await?;
     tx.commit().await?;
     tracing::info!(user.id = %known.id, "user {} logged in", known.id);
-    Ok(Some([cookie, device::cookie(app, headers, &email.normalized)]))
+    Ok(Some([cookie, known_browser::cookie(app, headers, &email.normalized)]))
 }
 
 fn show(

@@ -15,9 +15,8 @@ use platform::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    device,
     journey::{Carried, Journey},
-    session, throttle,
+    known_browser, session, throttle,
 };
 use crate::{
     App,
@@ -159,7 +158,7 @@ pub async fn post(
     let session = session::start(&app, &mut tx, id, &headers).await?;
     tx.commit().await?;
     tracing::info!(user.id = %id, "user {id} signed up");
-    let cookies = [session, device::cookie(&app, &headers, &email.normalized)];
+    let cookies = [session, known_browser::cookie(&app, &headers, &email.normalized)];
     let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok((cookies, Redirect::to(&journey.destination())).into_response())
 }

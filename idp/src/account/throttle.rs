@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use platform::{address, http::current, secret::SecretHash};
 
-use super::device;
+use super::known_browser;
 use crate::{
     App, config,
     store::{Error, Tx, UserId, throttles},
@@ -49,7 +49,7 @@ pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Res
         free,
         cleared_by_success,
     };
-    let counters = match device::known(app, headers, account) {
+    let counters = match known_browser::id(app, headers, account) {
         Some(id) => vec![counter("log-in by device", &[account, &id], limits.per_account_and_network, true)],
         // Always in this order: transactions that lock several rows must not wait for each other.
         None => vec![

@@ -1,7 +1,7 @@
 //! The pages for people, as a browser without scripts uses them.
 
 mod browser;
-mod connect;
+mod device;
 mod forms;
 mod html;
 mod journey;
