@@ -17,6 +17,7 @@ use platform::{
     secret::{self, ExposeSecret, SecretHash},
 };
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use crate::{
     App,
@@ -31,7 +32,7 @@ pub(super) const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 const SCOPES: [&str; 4] = ["profile", "email", "tasks:read", "tasks:write"]; // besides `openid`
 
 /// Where a log-in leads, and what is demanded of it.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct Wanted {
     return_to: Option<String>,
     /// Seconds. Of whoever is logged in already, too (RFC 9470 §4).
@@ -57,16 +58,19 @@ impl Wanted {
 type Asked = Result<Query<Wanted>, QueryRejection>;
 
 pub(crate) async fn login(State(app): State<App>, visit: Visit, asked: Asked) -> Result<Response, PageError> {
-    begin(&app, &visit, asked.map(|Query(wanted)| wanted).unwrap_or_default()).await
+    let Query(wanted) = asked.map_err(unclear)?;
+    begin(&app, &visit, wanted).await
 }
 
-/// Core §4: the same by POST. It may come from anywhere: it changes nothing by itself.
-pub(crate) async fn login_by_post(
-    State(app): State<App>,
-    visit: Visit,
-    asked: Result<Form<Wanted>, FormRejection>,
-) -> Result<Response, PageError> {
-    begin(&app, &visit, asked.map(|Form(wanted)| wanted).unwrap_or_default()).await
+/// Core §4: the same by POST. One from another site brings no cookies, and a log-in that began with it would be
+/// bound to no browser: it begins with the GET that this leads to.
+pub(crate) async fn login_by_post(asked: Result<Form<Wanted>, FormRejection>) -> Result<Redirect, PageError> {
+    let Form(wanted) = asked.map_err(unclear)?;
+    let fields =
+        [("iss", wanted.iss), ("login_hint", wanted.login_hint), ("target_link_uri", wanted.target_link_uri)];
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    Ok(Redirect::to(&format!("/login?{}", query.finish())))
 }
 
 pub(crate) async fn signup(
@@ -74,15 +78,23 @@ pub(crate) async fn signup(
     visit: Visit,
     asked: Asked,
 ) -> Result<Response, PageError> {
-    let wanted = asked.map(|Query(wanted)| wanted).unwrap_or_default();
+    let Query(wanted) = asked.map_err(unclear)?;
     // Initiating User Registration via OpenID Connect 1.0.
     begin(&app, &visit, Wanted { prompt: Some("create"), ..wanted }).await
+}
+
+/// What cannot be read may have held a demand, or another issuer.
+fn unclear<E>(_: E) -> PageError {
+    PageError::Login("a parameter is of the wrong type or given twice")
 }
 
 async fn begin(app: &App, visit: &Visit, wanted: Wanted) -> Result<Response, PageError> {
     // Another provider's wish could make people give away what they type there (Core §4).
     if wanted.iss.as_deref().is_some_and(|iss| iss != app.provider.issuer()) {
         return Err(PageError::Login("iss is another issuer"));
+    }
+    if wanted.acr_values.as_deref().is_some_and(|values| values.contains(char::is_control)) {
+        return Err(PageError::Login("acr_values are no words"));
     }
     if visit.session.is_some() && wanted.max_age.is_none() && wanted.acr_values.is_none() {
         return Ok(Redirect::to(wanted.path(app)).into_response());
