@@ -3,7 +3,7 @@
 use axum::{
     Form, Json,
     extract::{State, rejection::FormRejection},
-    http::{HeaderName, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,10 +23,10 @@ use crate::{
 
 /// §2.4.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-/// Each is remembered until it expires: none may be good for longer.
+/// Each is remembered as long as it is good: none may be good for longer.
 const LONGEST: TimeDelta = TimeDelta::minutes(10);
-/// How far the provider's clock may be ahead of ours.
-const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+/// How far the provider's clock may be from ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
 #[derive(Deserialize)]
 pub(crate) struct Request {
@@ -58,6 +58,9 @@ enum Audience {
 pub(crate) enum Refusal {
     #[error("{0}")]
     Token(&'static str),
+    /// Another one for the same session, or this one a little later, may be taken.
+    #[error("{0}")]
+    NotNow(&'static str),
     #[error("the identity provider: {0}")]
     Provider(#[from] Unavailable),
     #[error("the database: {0}")]
@@ -72,15 +75,22 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code) = match &self {
             Self::Token(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::Provider(_) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            Self::NotNow(_) | Self::Provider(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+            }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         };
-        if status.is_server_error() {
-            tracing::error!(error = %self, "a logout token could not be looked at");
-        } else {
-            tracing::info!(rule = %self, "refused a logout token");
+        match &self {
+            Self::Token(_) | Self::NotNow(_) => tracing::info!(rule = %self, "refused a logout token"),
+            Self::Provider(_) | Self::Internal(_) => {
+                tracing::error!(error = %self, "a logout token could not be looked at");
+            }
         }
-        (status, NO_STORE, Json(json!({ "error": code }))).into_response()
+        let mut response = (status, NO_STORE, Json(json!({ "error": code }))).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
     }
 }
 
@@ -92,10 +102,11 @@ pub(crate) async fn post(
         form.map_err(|_| Refusal::Token("it is no form with one logout_token"))?;
     let claims = verified(&app, &logout_token).await?;
     let now = app.clock.now();
-    let expires_at = judge(&app, &claims, now).map_err(Refusal::Token)?;
+    judge(&app, &claims).map_err(Refusal::Token)?;
+    let good_until = good_until(&claims, now)?;
 
     let mut tx = app.db.write().await?;
-    if !logout_tokens::insert(&mut tx, &SecretHash::of(&claims.jti), expires_at).await? {
+    if !logout_tokens::insert(&mut tx, &SecretHash::of(&claims.jti), good_until).await? {
         return Err(Refusal::Token("it was taken before"));
     }
     let ended = match (&claims.sid, &claims.sub) {
@@ -121,6 +132,10 @@ async fn verified(app: &App, token: &str) -> Result<Claims, Refusal> {
     let knows = |keys: &[Jwk]| keys.iter().any(|key| key.common.key_id == jws.header.kid);
     if !knows(&provider.keys) {
         provider = app.provider.rediscover().await?;
+        // It may be so new that it was not there yet when we last asked.
+        if jws.header.kid.is_some() && !knows(&provider.keys) {
+            return Err(Refusal::NotNow("its kid is not known yet"));
+        }
     }
     let claims: Map<String, Value> = jws.verify(&provider.keys).map_err(Refusal::Token)?;
     // §2.4: prohibited, so that no logout token passes for an ID token.
@@ -131,8 +146,8 @@ async fn verified(app: &App, token: &str) -> Result<Claims, Refusal> {
         .map_err(|_| Refusal::Token("a claim is missing or of the wrong type"))
 }
 
-/// §2.6. Until when it is good.
-fn judge(app: &App, claims: &Claims, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static str> {
+/// §2.6, but for the times.
+fn judge(app: &App, claims: &Claims) -> Result<(), &'static str> {
     if claims.iss != app.provider.issuer() {
         return Err("it is another issuer's");
     }
@@ -144,15 +159,24 @@ fn judge(app: &App, claims: &Claims, now: DateTime<Utc>) -> Result<DateTime<Utc>
     if !is_ours {
         return Err("it is meant for another client");
     }
-    let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or("exp is no time")?;
-    if expires_at <= now || expires_at > now + LONGEST {
-        return Err("it has expired, or is good for more than ten minutes");
-    }
-    if claims.iat > (now + LEEWAY).timestamp() {
-        return Err("it is of the future");
-    }
     if !claims.events.get(EVENT).is_some_and(Value::is_object) {
         return Err("it tells of no log-out");
     }
-    Ok(expires_at)
+    Ok(())
+}
+
+/// Until when it is good, by our clock. What is of another time may be made anew: the session is still to end.
+fn good_until(claims: &Claims, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+    let time = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(Refusal::Token("iat or exp is no time"));
+    let (issued_at, expires_at) = (time(claims.iat)?, time(claims.exp)?);
+    if expires_at - issued_at > LONGEST {
+        return Err(Refusal::Token("it is good for more than ten minutes"));
+    }
+    if issued_at > now + LEEWAY {
+        return Err(Refusal::NotNow("it is of the future"));
+    }
+    if expires_at <= now - LEEWAY {
+        return Err(Refusal::NotNow("it has expired"));
+    }
+    Ok(expires_at + LEEWAY)
 }

@@ -1,5 +1,6 @@
 //! A web UI, its provider and its API.
 
+use chrono::{DateTime, Utc};
 use platform::{
     clock::Clock,
     db::Db,
@@ -63,6 +64,16 @@ impl World {
 
     pub(crate) fn fault(&self, fault: Fault) {
         self.op.state.known().fault = fault;
+    }
+
+    /// Until when each logout token that was taken is remembered.
+    pub(crate) async fn remembered_logout_tokens(&self) -> Vec<DateTime<Utc>> {
+        let db = Db::open(&self._db.url, &web::MIGRATIONS).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        on_conn!(&mut conn, |conn| {
+            sqlx::query_scalar("SELECT expires_at FROM logout_tokens").fetch_all(conn).await
+        })
+        .unwrap()
     }
 
     /// The encrypted parts of all sessions.
