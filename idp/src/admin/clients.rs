@@ -12,7 +12,10 @@ use platform::{
 
 use crate::{
     config::ClientConfig,
-    store::{self, ClientId, client_registrations, clients, clients::Client, initial_access_tokens},
+    store::{
+        self, ClientId, client_metadata_documents, client_registrations, clients, clients::Client,
+        initial_access_tokens,
+    },
 };
 
 pub(crate) use settings::client;
@@ -49,7 +52,10 @@ pub async fn declare(db: &Db, configured: &[ClientConfig], now: DateTime<Utc>) -
         }
     }
     for client in &configured {
+        // In the order in which whoever changes a registration, or fetches a document, locks these rows.
+        client_registrations::forget(&mut tx, &client.id).await?;
         clients::put(&mut tx, client, now).await?;
+        client_metadata_documents::forget(&mut tx, &client.id).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -49,8 +49,14 @@ pub fn is_address(id: &str) -> bool {
     outbound::refuse_registration(id).is_none() && Url::parse(id).is_ok_and(|url| fits(&url))
 }
 
-/// A client as it is stored, and when its document was fetched.
-type Stored = (Option<Client>, Option<DateTime<Utc>>);
+/// What is stored under an address.
+enum Stored {
+    Nothing,
+    /// Nothing is fetched: its document is fresh, or an operator has said what the client is, or disabled it.
+    Settled(Option<Client>),
+    /// A client whose document may be another by now.
+    Aged(Client, DateTime<Utc>),
+}
 
 impl Documents {
     #[must_use]
@@ -61,23 +67,21 @@ impl Documents {
 
     /// The client behind an address, as its document has it now.
     pub async fn current(&self, id: &ClientId) -> Result<Option<Client>, Error> {
-        let stored = self.stored(id).await?;
-        if self.is_settled(&stored) {
-            return Ok(stored.0);
+        if let Stored::Settled(client) = self.stored(id).await? {
+            return Ok(client);
         }
         let failed = self.failed.get_with(id.clone(), async { Arc::default() }).await;
         let mut failed = failed.lock().await; // whoever waits here finds what the first one fetched
-        let stored = self.stored(id).await?;
-        if self.is_settled(&stored) {
-            return Ok(stored.0);
-        }
-        let (known, fetched_at) = stored;
+        let (known, fetched_at) = match self.stored(id).await? {
+            Stored::Settled(client) => return Ok(client),
+            Stored::Aged(client, fetched_at) => (Some(client), Some(fetched_at)),
+            Stored::Nothing => (None, None),
+        };
         if failed.is_none_or(|at| at + PAUSE <= self.clock.now()) {
             match self.fetch(id).await {
                 Ok(client) => {
                     *failed = None;
-                    let kept = self.keep(&client, known.as_ref()).await?;
-                    return Ok(kept.then_some(client));
+                    return self.keep(client, known.as_ref()).await;
                 }
                 Err(reason) => {
                     tracing::info!(client.id = %id, reason, "there is no client at {id}");
@@ -91,18 +95,16 @@ impl Documents {
 
     async fn stored(&self, id: &ClientId) -> Result<Stored, Error> {
         let mut conn = self.db.read().await?;
-        // In this order: a client that comes in between is found, and not taken for one that was disabled.
         let fetched_at = client_metadata_documents::find(&mut conn, id).await?;
-        Ok((clients::find_live(&mut conn, id).await?, fetched_at))
-    }
-
-    /// Whether there is nothing to fetch: it is fresh, or an operator has registered or disabled it.
-    fn is_settled(&self, stored: &Stored) -> bool {
-        match stored {
-            (Some(_), Some(fetched_at)) => *fetched_at + FRESH > self.clock.now(),
-            (Some(_), None) | (None, Some(_)) => true,
-            (None, None) => false,
-        }
+        Ok(match (clients::find_live(&mut conn, id).await?, fetched_at) {
+            (Some(client), Some(fetched_at))
+                if !client.declared && fetched_at + FRESH <= self.clock.now() =>
+            {
+                Stored::Aged(client, fetched_at)
+            }
+            (None, _) if !clients::is_disabled(&mut conn, id).await? => Stored::Nothing,
+            (client, _) => Stored::Settled(client),
+        })
     }
 
     async fn fetch(&self, id: &ClientId) -> Result<Client, String> {
@@ -124,20 +126,23 @@ impl Documents {
         described.map(|described| described.client).map_err(|error| error.to_string())
     }
 
-    /// `false` for a client that an operator has disabled: it stays as it is.
-    async fn keep(&self, client: &Client, known: Option<&Client>) -> Result<bool, Error> {
+    /// The client as it is from now on: what an operator has said of it in the meantime holds.
+    async fn keep(&self, client: Client, known: Option<&Client>) -> Result<Option<Client>, Error> {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         if known.is_some_and(|known| client.looks_different(known)) {
             consents::delete_all(&mut tx, &client.id).await?;
         }
-        clients::replace(&mut tx, client, now).await?;
-        if clients::find_live(&mut tx, &client.id).await?.is_none() {
-            return Ok(false);
+        let kept = match known {
+            Some(_) => clients::replace(&mut tx, &client, now).await?,
+            None => clients::put(&mut tx, &client, now).await?,
+        };
+        let stored = clients::find_live(&mut tx, &client.id).await?;
+        if kept && stored.is_some() {
+            client_metadata_documents::put(&mut tx, &client.id, now).await?;
+            tx.commit().await?;
         }
-        client_metadata_documents::put(&mut tx, &client.id, now).await?;
-        tx.commit().await?;
-        Ok(true)
+        Ok(stored)
     }
 }
 

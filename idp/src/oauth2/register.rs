@@ -131,7 +131,9 @@ pub async fn put(State(app): State<App>, client_id: InPath, headers: HeaderMap, 
         // People allowed what they were shown.
         consents::delete_all(&mut tx, &client_id).await?;
     }
-    clients::replace(&mut tx, &client, app.clock.now()).await?;
+    if !clients::replace(&mut tx, &client, app.clock.now()).await? {
+        return Err(FOREIGN.into());
+    }
     tx.commit().await?;
     tracing::info!(client.id = %client_id, "{client_id} has changed its registration");
     let information = information(&app, &client, &registration, metadata, &token, secret);

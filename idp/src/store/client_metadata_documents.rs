@@ -28,3 +28,14 @@ pub async fn put(tx: &mut Tx, client_id: &ClientId, fetched_at: DateTime<Utc>) -
         .map(drop)
     })
 }
+
+/// The configuration says from now on what the client is.
+pub async fn forget(tx: &mut Tx, client_id: &ClientId) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM client_metadata_documents WHERE client_id = $1")
+            .bind(client_id)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}

@@ -33,7 +33,7 @@ pub async fn insert(
     })
 }
 
-/// The registration that a token is for, unless the client was disabled.
+/// The registration that a token is for, unless the client was disabled or declared since.
 pub async fn find(
     conn: &mut Conn,
     client_id: &ClientId,
@@ -42,7 +42,7 @@ pub async fn find(
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT metadata, issued_at
-             FROM client_registrations JOIN clients ON clients.id = client_id AND disabled_at IS NULL
+             FROM client_registrations JOIN clients ON clients.id = client_id AND disabled_at IS NULL AND NOT declared
              WHERE client_id = $1 AND token_hash = $2",
         )
         .bind(client_id)
@@ -64,7 +64,8 @@ pub async fn replace(
         sqlx::query_as(
             "UPDATE client_registrations SET metadata = $3
              WHERE client_id = $1 AND token_hash = $2
-               AND EXISTS (SELECT 1 FROM clients WHERE clients.id = client_id AND disabled_at IS NULL)
+               AND EXISTS (
+                   SELECT 1 FROM clients WHERE clients.id = client_id AND disabled_at IS NULL AND NOT declared)
              RETURNING metadata, issued_at",
         )
         .bind(client_id)
@@ -78,12 +79,26 @@ pub async fn replace(
 /// `false` for a token that is not this client's.
 pub async fn delete(tx: &mut Tx, client_id: &ClientId, token: &SecretHash) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
-        sqlx::query("DELETE FROM client_registrations WHERE client_id = $1 AND token_hash = $2")
+        sqlx::query(
+            "DELETE FROM client_registrations WHERE client_id = $1 AND token_hash = $2
+               AND EXISTS (SELECT 1 FROM clients WHERE clients.id = client_id AND NOT declared)",
+        )
+        .bind(client_id)
+        .bind(token)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1)
+    })
+}
+
+/// Whatever its token: the configuration says from now on what the client is.
+pub async fn forget(tx: &mut Tx, client_id: &ClientId) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("DELETE FROM client_registrations WHERE client_id = $1")
             .bind(client_id)
-            .bind(token)
             .execute(conn)
             .await
-            .map(|done| done.rows_affected() == 1)
+            .map(drop)
     })
 }
 

@@ -134,6 +134,16 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
     })
 }
 
+/// Whether a client was disabled, whoever did it.
+pub async fn is_disabled(conn: &mut Conn, id: &ClientId) -> Result<bool, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM clients WHERE id = $1 AND disabled_at IS NOT NULL)")
+            .bind(id)
+            .fetch_one(conn)
+            .await
+    })
+}
+
 /// The name of each app that somebody can go to from here, and where: those that are ours, and those that they
 /// allowed something.
 pub async fn list_startable(conn: &mut Conn, user_id: UserId) -> Result<Vec<(String, String)>, Error> {
@@ -170,10 +180,10 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
 /// Registers a client; `false` when its id is taken. A declared client becomes what the configuration
 /// says of it, and keeps what people consented to.
 pub async fn put(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
-    write(tx, client, client.declared, now).await
+    write(tx, client, false, now).await
 }
 
-/// Changes a client that is there, which stays disabled if it is.
+/// Changes a client that is there, which stays disabled if it is; `false` when the configuration declares it.
 pub async fn replace(tx: &mut Tx, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
     write(tx, client, true, now).await
 }
@@ -206,7 +216,7 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
                  dpop_bound_access_tokens = excluded.dpop_bound_access_tokens,
                  declared = excluded.declared,
                  disabled_at = CASE WHEN excluded.declared THEN NULL ELSE clients.disabled_at END
-             WHERE $24",
+             WHERE excluded.declared OR ($24 AND NOT clients.declared)",
         )
         .bind(&client.id)
         .bind(&client.name)

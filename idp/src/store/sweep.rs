@@ -32,8 +32,11 @@ const STATEMENTS: [&str; 13] = [
          SELECT proof_hash FROM dpop_proofs WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN (
          SELECT session_id, client_id FROM logout_deliveries WHERE expires_at <= $1 LIMIT $2)",
-    "DELETE FROM clients WHERE id IN (
-         SELECT client_id FROM client_metadata_documents AS documents WHERE fetched_at <= $1
+    // What an operator has said of a client stays, and so holds when its address is named again.
+    "DELETE FROM clients WHERE NOT declared AND disabled_at IS NULL AND id IN (
+         SELECT client_id FROM client_metadata_documents AS documents
+         JOIN clients AS described ON described.id = client_id AND NOT declared AND disabled_at IS NULL
+         WHERE fetched_at <= $1
          AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = documents.client_id)
          AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = documents.client_id) LIMIT $2)",
     "DELETE FROM initial_access_tokens WHERE token_hash IN (

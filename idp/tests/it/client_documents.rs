@@ -206,6 +206,64 @@ on_each_database! {
         wait_for_the_cache().await;
         assert!(!is_known(&browser, &app).await && !is_known(&browser, &app).await);
         assert!(clients::find(&idp.db, &app.id).await.is_err(), "it stays disabled");
+        assert_eq!(app.fetched(), 0, "there was nothing to ask");
+    }
+
+    async fn what_the_configuration_says_of_a_client_holds_against_its_document(db) {
+        let (idp, app) = idp_and_app(db, true).await;
+        let browser = idp.signed_up("alice").await;
+        assert!(is_known(&browser, &app).await);
+        let declared = ClientConfig {
+            client_id: app.id.clone(),
+            redirect_uris: vec!["https://other.example/cb".to_owned()],
+            ..ClientConfig::default()
+        };
+        let now = idp.clock.now();
+        clients::declare(&idp.db, &[crate::fixture::clients(), vec![declared]].concat(), now).await.unwrap();
+        idp.clock.advance(TimeDelta::hours(2));
+        wait_for_the_cache().await;
+        assert!(!is_known(&browser, &app).await && app.fetched() == 1);
+        store::sweep(&idp.db, idp.clock.now()).await.unwrap();
+        assert!(clients::find(&idp.db, &app.id).await.unwrap().declared);
+
+        // Declared no more: shut out, whatever its document says.
+        clients::declare(&idp.db, &crate::fixture::clients(), now).await.unwrap();
+        wait_for_the_cache().await;
+        assert!(!is_known(&browser, &app).await && app.fetched() == 1);
+    }
+
+    /// Declared while its document is on the way.
+    async fn a_document_cannot_race_the_configuration(db) {
+        let (idp, app) = idp_and_app(db, true).await;
+        let browser = idp.signed_up("alice").await;
+        let declared = ClientConfig {
+            client_id: app.id.clone(),
+            redirect_uris: vec!["https://other.example/cb".to_owned()],
+            ..ClientConfig::default()
+        };
+        let configured = [crate::fixture::clients(), vec![declared]].concat();
+        for known in [false, true] {
+            if known {
+                assert!(is_known(&browser, &app).await);
+                idp.clock.advance(TimeDelta::minutes(5));
+                wait_for_the_cache().await;
+            }
+            let fetched = app.fetched();
+            let declaring = async {
+                while app.fetched() == fetched {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+                clients::declare(&idp.db, &configured, idp.clock.now()).await.unwrap();
+            };
+            let (answer, ()) = tokio::join!(asked(&browser, &app), declaring);
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+            assert!(clients::find(&idp.db, &app.id).await.unwrap().declared);
+            clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
+            let mut tx = idp.db.write().await.unwrap();
+            store::clients::delete(&mut tx, &store::ClientId(app.id.clone())).await.unwrap();
+            tx.commit().await.unwrap();
+            wait_for_the_cache().await;
+        }
     }
 
     async fn what_nobody_used_is_swept(db) {

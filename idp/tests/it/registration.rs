@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use idp::{admin::clients, config::Registration, store::clients::Profile};
+use idp::{
+    admin::clients,
+    config::{ClientConfig, Registration},
+    store::clients::Profile,
+};
 use platform::{on_each_database, secret::ExposeSecret, testing::TestDb};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -320,6 +324,50 @@ on_each_database! {
             assert!(is_unauthorized(manage(&idp, method, &client)).await);
         }
         assert!(is_unauthorized(manage(&idp, Method::PUT, &client).json(&with(&[("client_id", client["client_id"].clone())]))).await);
+    }
+
+    async fn a_client_that_the_operator_has_declared_is_not_its_own_any_more(db) {
+        let idp = open(db).await;
+        let client = registered(&idp, &good()).await;
+        let id = client["client_id"].as_str().unwrap();
+        let ours = ClientConfig {
+            client_id: id.to_owned(),
+            name: "Ours".to_owned(),
+            redirect_uris: vec![URI.to_owned()],
+            ..ClientConfig::default()
+        };
+        let now = idp.clock.now();
+        clients::declare(&idp.db, &[crate::fixture::clients(), vec![ours]].concat(), now).await.unwrap();
+        let change = || manage(&idp, Method::PUT, &client).json(&with(&[("client_id", client["client_id"].clone())]));
+        assert!(is_unauthorized(manage(&idp, Method::GET, &client)).await);
+        assert!(is_unauthorized(change()).await);
+        assert!(is_unauthorized(manage(&idp, Method::DELETE, &client)).await);
+        let stored = clients::find(&idp.db, id).await.unwrap();
+        assert!(stored.declared && stored.name == "Ours");
+        assert!(clients::list_registered(&idp.db).await.unwrap().is_empty());
+
+        // Nor does the token come back to life when the client is declared no more.
+        clients::declare(&idp.db, &crate::fixture::clients(), now).await.unwrap();
+        assert!(is_unauthorized(change()).await);
+    }
+
+    /// Changing or removing itself while it is being declared: what the configuration says is what is left.
+    async fn a_client_cannot_race_the_configuration(db) {
+        let idp = open(db).await;
+        let now = idp.clock.now();
+        for method in [Method::PUT, Method::DELETE] {
+            let client = registered(&idp, &good()).await;
+            let id = client["client_id"].as_str().unwrap();
+            let ours = ClientConfig { client_id: id.to_owned(), name: "Ours".to_owned(), redirect_uris: vec![URI.to_owned()], ..ClientConfig::default() };
+            let configured = [crate::fixture::clients(), vec![ours]].concat();
+            let metadata = with(&[("client_id", client["client_id"].clone())]);
+            let changes = futures_util::future::join_all((0..50).map(|_| answer(manage(&idp, method.clone(), &client).json(&metadata))));
+            let (answers, declared) = tokio::join!(changes, clients::declare(&idp.db, &configured, now));
+            declared.unwrap();
+            assert!(answers.iter().all(|(status, _)| !status.is_server_error()), "{method} {answers:?}");
+            let stored = clients::find(&idp.db, id).await.unwrap();
+            assert!(stored.declared && stored.name == "Ours", "{method}");
+        }
     }
 
     /// RFC 7592 §2: nobody learns which clients there are.
