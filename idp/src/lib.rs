@@ -205,14 +205,16 @@ fn document<H: Handler<T, App>, T: 'static>(handler: H) -> MethodRouter<App> {
     get(handler).merge(options(async || StatusCode::NO_CONTENT).layer(any_origin()))
 }
 
-/// Where apps register themselves, if they may.
+/// Where apps register themselves, if they may; by other methods than its neighbours know.
 fn registration(config: &Config) -> Router<App> {
     use oauth2::register;
     match config.registration {
         Registration::Closed => Router::new(),
         Registration::Token | Registration::Open => Router::new()
             .route("/register", post(register::post))
-            .route("/register/{client_id}", get(register::get).put(register::put).delete(register::delete)),
+            .route("/register/{client_id}", get(register::get).put(register::put).delete(register::delete))
+            .layer(middleware::map_response(oauth2::error::finish))
+            .layer(any_origin().allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])),
     }
 }
 
@@ -228,7 +230,6 @@ fn router(app: App) -> Router {
         .route("/revoke", post(oauth2::revoke::post))
         .route("/introspect", post(oauth2::introspect::post))
         .route("/userinfo", get(oidc::userinfo::get).post(oidc::userinfo::post))
-        .merge(registration(&app.config))
         .layer(middleware::map_response(oauth2::error::finish))
         .layer(any_origin());
     let people = Router::new()
@@ -253,6 +254,11 @@ fn router(app: App) -> Router {
         trusted_proxies: app.config.trusted_proxies.clone().into(),
     };
     let (db, assets) = (app.db.clone(), app.place.router());
-    let routes = documents.merge(machines).merge(people).with_state(app).merge(assets);
+    let routes = documents
+        .merge(machines)
+        .merge(registration(&app.config))
+        .merge(people)
+        .with_state(app)
+        .merge(assets);
     platform::http::finish(routes, observed, db)
 }

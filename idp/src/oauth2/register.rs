@@ -68,15 +68,16 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, sent: Sent) -> Ans
     };
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    if let Some(initial) = initial
-        && !initial_access_tokens::spend(&mut tx, &SecretHash::of(&initial), now).await?
+    if let Some(initial) = &initial
+        && !initial_access_tokens::spend(&mut tx, &SecretHash::of(initial), now).await?
     {
         return Err(BearerError::InvalidToken("no initial access token that is good for more").into());
     }
     let client_id = format!("app_{}", URL_SAFE_NO_PAD.encode(secret::random::<16>()));
-    let Described { client, metadata, secret } =
-        describe(&app.config, &client_id, object(sent)?, purpose(&app))?;
-    let registration = ClientRegistration { metadata: metadata.to_string(), issued_at: now };
+    let for_itself = initial.is_some();
+    let purpose = Purpose::of(for_itself);
+    let Described { client, metadata, secret } = describe(&app.config, &client_id, object(sent)?, purpose)?;
+    let registration = ClientRegistration { metadata: metadata.to_string(), issued_at: now, for_itself };
     let token = secret::generate(REGISTRATION_TOKEN);
     clients::put(&mut tx, &client, now).await?;
     let hash = SecretHash::of(token.expose_secret());
@@ -104,7 +105,7 @@ pub async fn put(State(app): State<App>, client_id: InPath, headers: HeaderMap, 
     let (client_id, token) = caller(client_id, &headers)?;
     let hash = SecretHash::of(&token);
     let mut tx = app.db.write().await?;
-    client_registrations::find(&mut tx, &client_id, &hash).await?.ok_or(FOREIGN)?;
+    let found = client_registrations::find(&mut tx, &client_id, &hash).await?.ok_or(FOREIGN)?;
     let old = clients::find_live(&mut tx, &client_id).await?.ok_or(FOREIGN)?;
 
     let mut sent = object(sent)?;
@@ -119,7 +120,7 @@ pub async fn put(State(app): State<App>, client_id: InPath, headers: HeaderMap, 
         }
     }
     let Described { mut client, metadata, mut secret } =
-        describe(&app.config, &client_id.0, sent, purpose(&app))?;
+        describe(&app.config, &client_id.0, sent, Purpose::of(found.for_itself))?;
     if client.secret_hash.is_some() && old.secret_hash.is_some() {
         client.secret_hash.clone_from(&old.secret_hash);
         secret = None;
@@ -172,8 +173,13 @@ fn caller(client_id: InPath, headers: &HeaderMap) -> Result<(ClientId, String), 
 }
 
 fn object(sent: Sent) -> Result<Map<String, Value>, RegistrationError> {
-    let Json(sent) = sent.map_err(|_| RegistrationError::Metadata("it is no JSON object".to_owned()))?;
-    Ok(sent)
+    match sent {
+        Ok(Json(sent)) => Ok(sent),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(RegistrationError::TooLarge)
+        }
+        Err(_) => Err(RegistrationError::Metadata("it is no JSON object".to_owned())),
+    }
 }
 
 /// A client as it would be stored.
@@ -194,10 +200,10 @@ pub enum Purpose {
     Itself,
 }
 
-fn purpose(app: &App) -> Purpose {
-    match app.config.registration {
-        Registration::Open => Purpose::People,
-        Registration::Closed | Registration::Token => Purpose::Itself,
+impl Purpose {
+    /// What a registration was made for, whoever may register by now.
+    fn of(for_itself: bool) -> Self {
+        if for_itself { Self::Itself } else { Self::People }
     }
 }
 

@@ -10,6 +10,8 @@ pub struct ClientRegistration {
     /// JSON.
     pub metadata: String,
     pub issued_at: DateTime<Utc>,
+    /// An operator let it in: it may act for itself, and not only for people.
+    pub for_itself: bool,
 }
 
 pub async fn insert(
@@ -20,13 +22,14 @@ pub async fn insert(
 ) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO client_registrations (client_id, token_hash, metadata, issued_at)
-             VALUES ($1, $2, $3, $4)",
+            "INSERT INTO client_registrations (client_id, token_hash, metadata, issued_at, for_itself)
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(client_id)
         .bind(token)
         .bind(&registration.metadata)
         .bind(registration.issued_at)
+        .bind(registration.for_itself)
         .execute(conn)
         .await
         .map(drop)
@@ -41,7 +44,7 @@ pub async fn find(
 ) -> Result<Option<ClientRegistration>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT metadata, issued_at
+            "SELECT metadata, issued_at, for_itself
              FROM client_registrations JOIN clients ON clients.id = client_id AND disabled_at IS NULL AND NOT declared
              WHERE client_id = $1 AND token_hash = $2",
         )
@@ -66,7 +69,7 @@ pub async fn replace(
              WHERE client_id = $1 AND token_hash = $2
                AND EXISTS (
                    SELECT 1 FROM clients WHERE clients.id = client_id AND disabled_at IS NULL AND NOT declared)
-             RETURNING metadata, issued_at",
+             RETURNING metadata, issued_at, for_itself",
         )
         .bind(client_id)
         .bind(token)

@@ -133,6 +133,12 @@ impl TestIdp {
         Self { url, clock, http, db, keys, _server: serve(listener, &router, shutdown), _database: database }
     }
 
+    /// Another one, at another address, that goes on with this one's database.
+    pub async fn restarted(self, change: impl FnOnce(&mut Config)) -> Self {
+        drop(self._server);
+        Self::with(self._database, change).await
+    }
+
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }

@@ -312,6 +312,53 @@ on_each_database! {
         }
     }
 
+    /// Anybody could register, for people only; now an operator's token is needed, which this client never had.
+    async fn what_a_registration_was_made_for_stays_when_others_may_register(db) {
+        let idp = open(db).await;
+        let machine = |client: &Value| with(&[
+            ("client_id", client["client_id"].clone()), ("grant_types", json!(["authorization_code", "client_credentials"])),
+        ]);
+        let for_people = registered(&idp, &good()).await;
+        assert_eq!(refused(manage(&idp, Method::PUT, &for_people).json(&machine(&for_people))).await, "invalid_client_metadata");
+        let idp = idp.restarted(|config| config.registration = Registration::Token).await;
+        let mut moved = for_people.clone();
+        moved["registration_client_uri"] = idp.at(&format!("/register/{}", for_people["client_id"].as_str().unwrap())).into();
+        assert_eq!(refused(manage(&idp, Method::PUT, &moved).json(&machine(&moved))).await, "invalid_client_metadata");
+        assert_eq!(answer(manage(&idp, Method::PUT, &moved).json(&with(&[("client_id", moved["client_id"].clone())]))).await.0, StatusCode::OK);
+        assert!(!clients::find(&idp.db, for_people["client_id"].as_str().unwrap()).await.unwrap().grant_types.has("client_credentials"));
+        let token = clients::allow_registration(&idp.db, 1, idp.clock.now() + TimeDelta::hours(1)).await.unwrap();
+        let (_, for_itself) = answer(register(&idp, &good()).bearer_auth(token.expose_secret())).await;
+        assert_eq!(answer(manage(&idp, Method::PUT, &for_itself).json(&machine(&for_itself))).await.0, StatusCode::OK);
+    }
+
+    async fn a_body_that_is_too_large_is_said_to_be(db) {
+        let idp = open(db).await;
+        let client = registered(&idp, &good()).await;
+        let huge = with(&[("client_id", client["client_id"].clone()), ("client_uri", json!("x".repeat(70_000)))]);
+        for request in [register(&idp, &huge), manage(&idp, Method::PUT, &client).json(&huge)] {
+            let response = request.send().await.unwrap();
+            assert_eq!((response.status(), &response.headers()["cache-control"]), (StatusCode::PAYLOAD_TOO_LARGE, &"no-store".parse().unwrap()));
+            assert_eq!(response.headers()["connection"], "close");
+            assert_eq!(response.json::<Value>().await.unwrap(), json!({"error": "invalid_request"}));
+        }
+    }
+
+    async fn scripts_of_other_origins_may_manage_their_registration(db) {
+        let idp = open(db).await;
+        let client = registered(&idp, &good()).await;
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let preflight = manage(&idp, Method::OPTIONS, &client)
+                .header("origin", "https://spa.example")
+                .header("access-control-request-method", method.as_str())
+                .header("access-control-request-headers", "authorization,content-type");
+            let response = preflight.send().await.unwrap();
+            let allowed = response.headers()["access-control-allow-methods"].to_str().unwrap();
+            assert!(allowed.split(',').any(|allowed| allowed == method.as_str()), "{method}: {allowed}");
+        }
+        let read = manage(&idp, Method::GET, &client).header("origin", "https://spa.example").send().await.unwrap();
+        assert_eq!((&read.headers()["access-control-allow-origin"], &read.headers()["pragma"]), (&"*".parse().unwrap(), &"no-cache".parse().unwrap()));
+    }
+
     /// RFC 7592 §2.3.
     async fn a_client_removes_itself_with_all_it_was_given(db) {
         let idp = open(db).await;

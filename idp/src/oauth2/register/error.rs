@@ -18,6 +18,8 @@ pub enum RegistrationError {
     RedirectUri(String),
     #[error("invalid_client_metadata: {0}")]
     Metadata(String),
+    #[error("the body is too large")]
+    TooLarge,
     #[error(transparent)]
     Bearer(#[from] BearerError),
     #[error("too many registrations from one network")]
@@ -40,6 +42,7 @@ impl IntoResponse for RegistrationError {
             Self::Bearer(error) => return error.into_response(),
             Self::RedirectUri(reason) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri", Some(reason)),
             Self::Metadata(reason) => (StatusCode::BAD_REQUEST, "invalid_client_metadata", Some(reason)),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", None),
             Self::Throttled(wait) => {
                 tracing::info!(rule, "refused a registration");
                 let headers = [(header::RETRY_AFTER, wait.retry_after()), no_store()];

@@ -1,0 +1,3 @@
+-- Whether an operator's token let a client register that may act for itself too, and not only for people.
+
+ALTER TABLE client_registrations ADD COLUMN for_itself INTEGER NOT NULL DEFAULT FALSE;
