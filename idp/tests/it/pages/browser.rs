@@ -8,7 +8,7 @@ use platform::{
 };
 
 use super::{
-    connect,
+    device,
     visitor::{EMAIL, PASSWORD, Place},
 };
 
@@ -106,8 +106,8 @@ async fn the_way_to_an_app_and_back_works_without_scripts() {
 /// Without scripts and without a mouse.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_can_be_connected_by_keyboard_alone() {
-    let place = Place::with(sqlite(), connect::with_tv).await;
-    let code = connect::code(&place, "192.0.2.1").await;
+    let place = Place::with(sqlite(), device::with_tv).await;
+    let code = device::code(&place, "192.0.2.1").await;
     browser(Options { javascript: false, window: (360, 740), ..Options::default() }, async |browser| {
         let press = async |keys: &str| browser.active_element().await.unwrap().send_keys(keys).await.unwrap();
         let (tab, enter) = ("\u{e004}", "\u{e007}");
