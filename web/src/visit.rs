@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{Method, header, request::Parts},
+    http::{HeaderName, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -18,6 +18,9 @@ use crate::{
     session::{self, Session},
     toast::Toast,
 };
+
+/// The script's requests have this header. They cannot follow a redirect to the provider, which is another site.
+static IN_PLACE: HeaderName = HeaderName::from_static("latchkey-in-place");
 
 /// A visit, by somebody who is logged in or not.
 pub(crate) struct Visit {
@@ -54,7 +57,8 @@ impl FromRequestParts<App> for Member {
     }
 }
 
-/// Turns "log in first" into a log-in that leads back to the page where the person was.
+/// Turns "log in first" into a log-in that leads back to the page where the person was: a redirect, or for the
+/// script the place that it has the browser go to.
 pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let asks = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
@@ -65,6 +69,7 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
         _ => "/tasks".to_owned(),
     };
     let sent = session::is_sent(&app, request.headers());
+    let in_place = request.headers().contains_key(&IN_PLACE);
     let response = next.run(request).await;
     let Some(needed) = response.extensions().get::<LoginNeeded>() else { return response };
     let mut query = form_urlencoded::Serializer::new(String::new());
@@ -79,7 +84,13 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
             false
         }
     };
-    let mut response = Redirect::to(&format!("/login?{}", query.finish())).into_response();
+    let login = format!("/login?{}", query.finish());
+    let mut response = if in_place {
+        let headers = [(header::LOCATION, login.as_str()), (header::CACHE_CONTROL, "no-store")];
+        (StatusCode::NO_CONTENT, headers).into_response()
+    } else {
+        Redirect::to(&login).into_response()
+    };
     // A post of another site comes without the cookie: that is no reason to take it away.
     if sent && ended {
         response.headers_mut().append(header::SET_COOKIE, session::forget(&app));

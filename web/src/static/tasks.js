@@ -54,7 +54,12 @@ function show(response, page, focus) {
 }
 
 async function request(url, options) {
-  const response = await fetch(url, options);
+  const response = await fetch(url, { ...options, headers: { "Latchkey-In-Place": "1" } });
+  if (response.status === 204) {
+    // A log-in comes first, at another site. Nothing goes on here, and the button stays busy, until the page is left.
+    location.assign(response.headers.get("Location"));
+    await new Promise(() => {});
+  }
   return [response, parse(await response.text())];
 }
 
@@ -102,7 +107,7 @@ document.addEventListener("submit", async (event) => {
   try {
     await handle(form, form.closest("dialog") ? opener : rememberFocus());
   } catch {
-    // Logged out meanwhile (the answer is another site's), or no network: the browser's own way says so.
+    // No network, or no page of ours: the browser's own way says so.
     // Safe to send again: each of these has the same effect once or twice.
     form.submit();
   } finally {

@@ -1,5 +1,6 @@
 //! What the script adds, in a real browser.
 
+use axum::http::Method;
 use platform::testing::{Browser, Options, browser, sqlite};
 use serde_json::Value;
 
@@ -8,6 +9,17 @@ use crate::{fake_provider::Fault, world::World};
 async fn run(browser: &Browser, script: &str) -> Value {
     browser.execute(script, Vec::new()).await.unwrap()
 }
+
+/// Notes what is posted from now on and what the page's policy stops, for [`WATCHED`] to read on the next page.
+const WATCH: &str = "
+    sessionStorage.noted = '';
+    const note = (what) => { sessionStorage.noted += what };
+    const { fetch } = window;
+    window.fetch = (url, options) => { note(options?.method ?? 'GET'); return fetch(url, options) };
+    const { submit } = HTMLFormElement.prototype;
+    HTMLFormElement.prototype.submit = function () { note(' form'); submit.call(this) };
+    document.addEventListener('securitypolicyviolation', () => note(' violation'));";
+const WATCHED: &str = "return sessionStorage.noted";
 
 async fn press(browser: &Browser, key: &str) {
     let body = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: arguments[0], bubbles: true }))";
@@ -115,10 +127,40 @@ async fn a_session_that_ended_meanwhile_leads_through_login() {
         browser.goto(&format!("{url}/login")).await.unwrap();
         browser.wait_css("#task-list").await;
         world.clock.advance(chrono::TimeDelta::days(8));
+        run(browser, WATCH).await;
         browser.click("[name=complete]").await;
         browser.wait_for_text("Your session had ended").await;
+        assert_eq!(run(browser, WATCHED).await, "POST");
         browser.click("[name=complete]").await;
         browser.wait_for_text("Task completed.").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demand_for_a_newer_log_in_leads_through_it_with_one_post() {
+    const CHALLENGE: &str = r#"Bearer error="insufficient_user_authentication", max_age="300""#;
+    let world = World::new(sqlite()).await;
+    world.api.state.add("Stay");
+    let url = &world.config.public_url;
+    browser(Options::default(), async |browser| {
+        browser.goto(&format!("{url}/login")).await.unwrap();
+        browser.wait_css("#task-list").await;
+        world.clock.advance(chrono::TimeDelta::minutes(10));
+        {
+            let mut known = world.api.state.known();
+            known.demand = Some((Method::DELETE, CHALLENGE));
+            known.stale = vec![known.seen.last().unwrap().0.clone()];
+        }
+        browser.click("[data-task-id] [name=delete]").await;
+        browser.wait_css("dialog[open] #delete-confirm").await;
+        run(browser, WATCH).await;
+        browser.click("#delete-confirm").await;
+        browser.wait_for_text("please do it once more").await;
+        assert_eq!(run(browser, WATCHED).await, "POST");
+        assert_eq!(world.op.state.known().asked["max_age"], "300");
+        browser.click("#delete-confirm").await;
+        browser.wait_for_text("Nothing to do yet").await;
     })
     .await;
 }

@@ -52,6 +52,20 @@ on_each_database! {
         assert!(world.api.state.titles().is_empty());
     }
 
+    /// A script cannot follow a redirect to another site: it is told where to go.
+    async fn the_script_is_told_where_to_log_in(db) {
+        let world = World::new(db).await;
+        let browser = stale_member(&world, Method::DELETE, CHALLENGE).await;
+        let id = world.api.state.add("Bread");
+        let token = browser.form_token().await;
+        let sent = browser.post_with(&format!("/tasks/{id}/delete"), &[("form_token", &token)], &[("latchkey-in-place", "1")]).await;
+        let login = format!("/login?return_to=%2Ftasks%2F{id}%2Fdelete&max_age=300&acr_values=urn%3Aa+urn%3Ab");
+        assert_eq!((sent.status, &sent.location), (204, &login));
+        assert_eq!(sent.headers["cache-control"], "no-store");
+        browser.log_in(&login).await.leads_to(&format!("/tasks/{id}/delete"));
+        browser.get("/tasks").await.shows("please do it once more");
+    }
+
     async fn a_demand_that_says_nothing_more_is_met_by_a_log_in_of_now(db) {
         let world = World::new(db).await;
         let bare = r#"Bearer error="insufficient_user_authentication""#;
