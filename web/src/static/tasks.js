@@ -1,5 +1,5 @@
 // Makes the pages quicker; every one of them works without this. A form posts by fetch, and what comes back
-// is the page that a browser would have shown: it takes the place of ours, but for the toasts, which add up.
+// is the page that a browser would have shown: it takes the place of ours.
 
 const toasts = document.getElementById("toasts");
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
@@ -17,12 +17,10 @@ function announce(toast) {
   if (toast.getAttribute("role") === "status") setTimeout(dismiss, 6000);
 }
 
-function addToasts(page) {
-  for (const toast of page.querySelectorAll(".toast")) {
-    toasts.append(toast);
-    announce(toast);
-  }
-  while (toasts.children.length > 3) toasts.firstElementChild.remove();
+// What was announced before may be the opposite of what is so now.
+function replaceToasts(page) {
+  toasts.replaceChildren(...page.querySelectorAll(".toast"));
+  document.querySelectorAll(".toast").forEach(announce);
 }
 
 // --- in place ---------------------------------------------------------------------------------------------
@@ -68,7 +66,7 @@ async function post(form, focus) {
   const dialog = form.closest("dialog");
   if (dialog && response.status === 422) return fill(dialog, page);
   show(response, page, form.id === "create" && response.ok ? { id: "task-title" } : focus);
-  addToasts(page);
+  replaceToasts(page);
 }
 
 // --- dialogs ----------------------------------------------------------------------------------------------

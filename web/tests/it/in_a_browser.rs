@@ -161,6 +161,9 @@ async fn a_demand_for_a_newer_log_in_leads_through_it_with_one_post() {
         assert_eq!(world.op.state.known().asked["max_age"], "300");
         browser.click("#delete-confirm").await;
         browser.wait_for_text("Nothing to do yet").await;
+        let toasts =
+            "return [...document.querySelectorAll('.toast p')].map((toast) => toast.textContent).join()";
+        assert_eq!(run(browser, toasts).await, "Task deleted.");
     })
     .await;
 }
