@@ -9,7 +9,8 @@ use url::form_urlencoded::byte_serialize;
 use crate::{
     App,
     error::PageError,
-    oauth2::{pending::Pending, user_code::UserCode},
+    oauth2::{authorize::is_renewal, pending::Pending, user_code::UserCode},
+    store::sessions::Session,
 };
 
 pub enum Journey {
@@ -65,6 +66,11 @@ impl Journey {
 
     pub fn login_hint(&self) -> Option<&str> {
         self.pending().and_then(|pending| pending.login_hint.as_deref())
+    }
+
+    /// Whether an app waits for whoever is logged in to log in again.
+    pub fn renews(&self, app: &App, session: &Session) -> bool {
+        self.pending().is_some_and(|pending| is_renewal(app, pending, session))
     }
 
     /// What every form and address of this journey has: a parameter's name and value.

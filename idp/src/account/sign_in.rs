@@ -40,6 +40,8 @@ struct SignIn<'a> {
     page: &'a Page,
     journey: &'a Journey,
     sign_up: bool,
+    /// Whoever is logged in shall prove it once more.
+    again: bool,
     email: &'a str,
     problems: Problems,
 }
@@ -71,8 +73,10 @@ pub async fn get(
         return Ok(Redirect::to(&journey.destination()).into_response());
     }
     // Who is logged in and was sent here shall prove it again (`prompt=login`, `max_age`), or be another.
-    let email = journey.login_hint().unwrap_or_default();
-    Ok(show(&app, &page, &journey, StatusCode::OK, email, Problems::default()))
+    let renewed = session.filter(|session| journey.renews(&app, session));
+    let known = renewed.as_ref().map(|session| session.email.as_str());
+    let email = known.or(journey.login_hint()).unwrap_or_default();
+    Ok(show(&app, &page, &journey, StatusCode::OK, renewed.is_some(), email, Problems::default()))
 }
 
 /// `POST /login`. Unknown, wrong, disabled: one answer, after the same work.
@@ -83,7 +87,9 @@ pub async fn post(
     Protected(form): Protected<Form>,
 ) -> Result<Response, PageError> {
     let journey = Journey::find(&app, &form.carried, &page).await?;
-    let refuse = |status, problems| Ok(show(&app, &page, &journey, status, &form.email, problems));
+    let session = session::current(&app, &headers).await?;
+    let again = session.is_some_and(|session| journey.renews(&app, &session));
+    let refuse = |status, problems| Ok(show(&app, &page, &journey, status, again, &form.email, problems));
 
     let email = Email::parse(&form.email);
     let problems = Problems {
@@ -179,9 +185,10 @@ fn show(
     page: &Page,
     journey: &Journey,
     status: StatusCode,
+    again: bool,
     email: &str,
     problems: Problems,
 ) -> Response {
     let (place, sign_up) = (&app.place, app.config.sign_up);
-    journey.page(status, &SignIn { place, page, journey, sign_up, email, problems })
+    journey.page(status, &SignIn { place, page, journey, sign_up, again, email, problems })
 }

@@ -207,14 +207,11 @@ async fn next_step(
 ) -> Result<Step, AuthorizeError> {
     const LOG_IN: Step = Step::LogIn("login_required");
     let Some(session) = session else { return Ok(LOG_IN) };
-    let fresh = started.is_some_and(|started| session.auth_time >= started);
-    // `max_age=0` is `prompt=login`, however fast the browser is (Core §3.1.2.1).
-    let too_old = |max_age: TimeDelta| max_age.is_zero() || session.auth_time + max_age < app.clock.now();
-    if !fresh && (request.prompt.log_in_again() || request.max_age.is_some_and(too_old)) {
+    if is_stale(app, request, session, started) {
         return Ok(LOG_IN);
     }
     if request.hinted_user.is_some_and(|hinted| hinted != session.user_id) {
-        if fresh {
+        if is_fresh(session, started) {
             // They logged in, as somebody else than the client expects.
             return Err(request.target.refuse(
                 app,
@@ -235,6 +232,28 @@ async fn next_step(
     let remembered = consents::find_scope(&mut conn, session.user_id, &client.id).await?;
     let covered = remembered.is_some_and(|remembered| scope::covers(&remembered, &request.consent_scope));
     Ok(if covered { Step::Issue } else { Step::Consent("consent_required") })
+}
+
+fn is_fresh(session: &Session, started: Option<DateTime<Utc>>) -> bool {
+    started.is_some_and(|started| session.auth_time >= started)
+}
+
+/// Whether the request demands a newer log-in than this one.
+fn is_stale(app: &App, request: &Request, session: &Session, started: Option<DateTime<Utc>>) -> bool {
+    // `max_age=0` is `prompt=login`, however fast the browser is (Core §3.1.2.1).
+    let too_old = |max_age: TimeDelta| max_age.is_zero() || session.auth_time + max_age < app.clock.now();
+    !is_fresh(session, started) && (request.prompt.log_in_again() || request.max_age.is_some_and(too_old))
+}
+
+/// Whether whoever is logged in shall prove it once more, and not be somebody else.
+#[must_use]
+pub fn is_renewal(app: &App, pending: &Pending, session: &Session) -> bool {
+    let request = &pending.request;
+    let hint = request.parameters.get("login_hint");
+    is_stale(app, request, session, Some(pending.created_at))
+        && !(request.prompt.select_account || request.prompt.create)
+        && request.hinted_user.is_none_or(|hinted| hinted == session.user_id)
+        && hint.is_none_or(|hint| hint.trim().eq_ignore_ascii_case(&session.email))
 }
 
 async fn issue_code(

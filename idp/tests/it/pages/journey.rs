@@ -66,6 +66,35 @@ on_each_database! {
         assert_eq!(again.status, StatusCode::BAD_REQUEST, "an answer counts once");
     }
 
+    /// With `prompt=login` or a `max_age` that has passed, and as nobody else.
+    async fn who_is_logged_in_and_shall_log_in_again_types_only_the_password(db) {
+        let place = Place::with(db, with_app).await;
+        let mut alice = place.alice().await;
+        place.clock.advance(chrono::TimeDelta::minutes(10));
+        let again = "Log in again to go on.";
+        for more in ["prompt=login", "max_age=0", "max_age=300", "prompt=login&login_hint=Alice@Example.com"] {
+            let login = alice.get(&authorize(&format!("scope=openid&{more}"))).await;
+            let page = alice.get(login.location()).await.body;
+            assert!(page.contains(again) && page.contains(&format!("value=\"{EMAIL}\"")), "{more}: {page}");
+            assert!(page.contains("Photo &#60;Prints&#62;") && !page.contains("New here?"), "{more}");
+            assert!(page.split("autofocus").next().unwrap().contains("id=\"password\""), "{more}");
+            let form = [("request", handle(login.location())), ("email", EMAIL.to_owned()), ("password", "wrong".to_owned())];
+            let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+            assert!(alice.post("/login", &form).await.body.contains(again), "{more}");
+        }
+        for more in ["prompt=select_account", "prompt=login&login_hint=bob@example.com", "prompt=create"] {
+            let location = alice.get(&authorize(&format!("scope=openid&{more}"))).await.location().replace("/signup", "/login");
+            let page = alice.get(&location).await.body;
+            assert!(!page.contains(again) && !page.contains(EMAIL) && page.contains("New here?"), "{more}");
+        }
+        // "Not you?" on the consent page.
+        let consent = alice.get(&authorize("scope=openid")).await.location().replace("/consent", "/login");
+        assert!(!alice.get(&consent).await.body.contains(again));
+        let mut visitor = place.visitor();
+        let login = visitor.get(&authorize("scope=openid&prompt=login")).await;
+        assert!(!visitor.get(login.location()).await.body.contains(again), "nobody is logged in");
+    }
+
     async fn sign_up_leads_on_to_the_app_too(db) {
         let place = Place::with(db, with_app).await;
         let mut visitor = place.visitor();
