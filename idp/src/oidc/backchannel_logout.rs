@@ -3,19 +3,20 @@
 //! What they are owed is written with the end of the session ([`logout_deliveries`]) and sent from here, in the
 //! background: nobody who logs out waits for it, and a client that is down is tried again for a day.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, iter, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use platform::{secret, server::Shutdown};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     App,
     keys::Kind,
+    outbound,
     store::{self, ClientId, SessionId, UserId, logout_deliveries, logout_deliveries::LogoutDelivery},
 };
 
@@ -24,7 +25,9 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// §2.4: at most two minutes are recommended.
 const LIFETIME: TimeDelta = TimeDelta::minutes(2);
 /// Deliveries under way at once, in this process.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
+/// Of these to one client: one that hangs stands in nobody else's way.
+const AT_ONCE_PER_CLIENT: usize = 4;
 /// How often the table is looked at. Sessions also end on other nodes and by the command line.
 const LOOK: Duration = Duration::from_secs(1);
 /// Longer than any attempt takes; then its node is gone.
@@ -49,14 +52,20 @@ struct LogoutToken<'a> {
 pub fn start(app: &App, shutdown: &Shutdown) {
     let (app, stopping, tasks) = (app.clone(), shutdown.token.clone(), shutdown.tasks.clone());
     shutdown.tasks.spawn(async move {
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        let mut turns = Turns::default();
         loop {
-            // Who ends a session here does not wait for the next look.
-            let due = tokio::time::timeout(LOOK, app.session_ended.notified());
+            // Neither who ends a session here nor the next one for a busy client waits for the next look.
+            let due = async {
+                tokio::select! {
+                    () = app.session_ended.notified() => {}
+                    () = turns.freed.notified() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            };
             if stopping.run_until_cancelled(due).await.is_none() {
                 return;
             }
-            if let Err(error) = send_due(&app, &turns, &tasks).await {
+            if let Err(error) = send_due(&app, &mut turns, &tasks).await {
                 tracing::error!(%error, "logout tokens could not be read; they are tried again");
                 // A database that is down is not asked every second.
                 stopping.run_until_cancelled(tokio::time::sleep(LOOK * 10)).await;
@@ -65,31 +74,66 @@ pub fn start(app: &App, shutdown: &Shutdown) {
     });
 }
 
-/// Starts all deliveries that are due, as far as there are turns.
-async fn send_due(app: &App, turns: &Arc<Semaphore>, tasks: &TaskTracker) -> Result<(), store::Error> {
-    loop {
-        let now = app.clock.now();
-        if !logout_deliveries::is_any_due(&mut app.db.read().await?, now).await? {
-            return Ok(());
+/// Who is being told by this process.
+struct Turns {
+    all: Arc<Semaphore>,
+    /// Clients that are being told.
+    shares: HashMap<ClientId, Arc<Semaphore>>,
+    /// A delivery has ended.
+    freed: Arc<Notify>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(AT_ONCE)),
+            shares: HashMap::new(),
+            freed: Arc::new(Notify::new()),
         }
-        let mut free: Vec<OwnedSemaphorePermit> =
-            std::iter::from_fn(|| turns.clone().try_acquire_owned().ok()).collect();
+    }
+}
+
+impl Turns {
+    /// Those that `client` may have more of.
+    fn left(&self, client: &ClientId) -> usize {
+        self.shares.get(client).map_or(AT_ONCE_PER_CLIENT, |share| share.available_permits())
+    }
+
+    fn take(&mut self, client: &ClientId) -> Vec<[OwnedSemaphorePermit; 2]> {
+        self.shares.retain(|_, share| share.available_permits() < AT_ONCE_PER_CLIENT);
+        let fresh = || Arc::new(Semaphore::new(AT_ONCE_PER_CLIENT));
+        let share = self.shares.entry(client.clone()).or_insert_with(fresh);
+        let one = |turns: &Arc<Semaphore>| turns.clone().try_acquire_owned().ok();
+        iter::from_fn(|| Some([one(share)?, one(&self.all)?])).collect()
+    }
+}
+
+/// Starts all deliveries that are due, as far as there are turns.
+async fn send_due(app: &App, turns: &mut Turns, tasks: &TaskTracker) -> Result<(), store::Error> {
+    let now = app.clock.now();
+    let mut clients = logout_deliveries::clients_due(&mut app.db.read().await?, now).await?;
+    // Many slow ones do not keep out one that nothing is under way to.
+    clients.sort_by_key(|client| Reverse(turns.left(client)));
+    for client in clients {
+        let free = turns.take(&client);
         if free.is_empty() {
-            return Ok(());
+            continue;
         }
         let mut tx = app.db.write().await?;
-        let claimed = logout_deliveries::claim(&mut tx, free.len() as i64, now, now + LEASE).await?;
+        let claimed = logout_deliveries::claim(&mut tx, &client, free.len() as i64, now, now + LEASE).await?;
         tx.commit().await?;
-        for delivery in claimed {
-            let (app, turn) = (app.clone(), free.pop());
+        for (delivery, turn) in claimed.into_iter().zip(free) {
+            let (app, freed) = (app.clone(), turns.freed.clone());
             tasks.spawn(async move {
                 if let Err(error) = deliver(&app, &delivery).await {
                     tracing::error!(%error, "what became of a logout token could not be noted; it is sent again");
                 }
                 drop(turn);
+                freed.notify_one();
             });
         }
     }
+    Ok(())
 }
 
 /// How an attempt went.
@@ -98,6 +142,10 @@ enum Outcome {
     Done,
     /// The client does not want it (§2.8), which will not change.
     Refused,
+    /// Nobody may ask there, whenever it is tried.
+    Unreachable(outbound::Error),
+    /// It did not answer.
+    Silent(outbound::Error),
     Failed(String),
 }
 
@@ -108,6 +156,11 @@ async fn deliver(app: &App, delivery: &LogoutDelivery) -> Result<(), store::Erro
     let due_at = app.clock.now() + TimeDelta::seconds(pause.copied().unwrap_or_default());
     let mut tx = app.db.write().await?;
     match outcome {
+        Outcome::Silent(error) if due_at < delivery.expires_at => {
+            tracing::warn!(client.id = %client_id, session.id = %session_id, attempts, %error, "{client_id} does not answer; it is told of log-outs later");
+            logout_deliveries::postpone(&mut tx, delivery, due_at).await?;
+            logout_deliveries::postpone_due(&mut tx, client_id, app.clock.now(), due_at).await?;
+        }
         Outcome::Failed(error) if due_at < delivery.expires_at => {
             tracing::warn!(client.id = %client_id, session.id = %session_id, attempts, error, "{client_id} could not be told of a log-out; it is tried again");
             logout_deliveries::postpone(&mut tx, delivery, due_at).await?;
@@ -119,6 +172,9 @@ async fn deliver(app: &App, delivery: &LogoutDelivery) -> Result<(), store::Erro
                 }
                 Outcome::Refused => {
                     tracing::warn!(client.id = %client_id, session.id = %session_id, "{client_id} refused a logout token");
+                }
+                Outcome::Unreachable(error) | Outcome::Silent(error) => {
+                    tracing::warn!(client.id = %client_id, session.id = %session_id, attempts, %error, "{client_id} was not told of a log-out: given up");
                 }
                 Outcome::Failed(error) => {
                     tracing::warn!(client.id = %client_id, session.id = %session_id, attempts, error, "{client_id} was not told of a log-out: given up");
@@ -154,6 +210,7 @@ async fn attempt(app: &App, delivery: &LogoutDelivery) -> Result<Outcome, store:
         Ok(status) if status.is_success() => Outcome::Done,
         Ok(reqwest::StatusCode::BAD_REQUEST) => Outcome::Refused,
         Ok(status) => Outcome::Failed(format!("it answered {status}")),
-        Err(error) => Outcome::Failed(error.to_string()),
+        Err(error @ outbound::Error::Refused(_)) => Outcome::Unreachable(error),
+        Err(error) => Outcome::Silent(error),
     })
 }

@@ -39,22 +39,27 @@ pub async fn insert(tx: &mut Tx, session_id: SessionId, now: DateTime<Utc>) -> R
     })
 }
 
-/// Whether [`claim`] would find any. Takes no lock.
-pub async fn is_any_due(conn: &mut Conn, now: DateTime<Utc>) -> Result<bool, Error> {
+/// For whom [`claim`] would find any, those who have waited longest first. Takes no lock.
+pub async fn clients_due(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<ClientId>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM logout_deliveries WHERE due_at <= $1 AND expires_at > $1)",
+            "SELECT client_id FROM logout_deliveries WHERE due_at <= $1 AND expires_at > $1
+             GROUP BY client_id ORDER BY MIN(due_at)",
         )
         .bind(now)
-        .fetch_one(conn)
+        .fetch_all(conn)
         .await
     })
 }
 
-/// Takes at most `limit` that are due. Until `lease_ends_at` nobody else gets them: whoever took them has said by
-/// then how it went, or is no more.
+/// Takes at most `limit` of a client's that are due. Until `lease_ends_at` nobody else gets them: whoever took them
+/// has said by then how it went, or is no more.
+///
+/// Of those that are due at the same time, the one that was tried most often goes first: while a client is down, it
+/// alone is tried again, with its long pauses, and the others wait with it.
 pub async fn claim(
     tx: &mut Tx,
+    client_id: &ClientId,
     limit: i64,
     now: DateTime<Utc>,
     lease_ends_at: DateTime<Utc>,
@@ -64,12 +69,14 @@ pub async fn claim(
             "UPDATE logout_deliveries SET attempts = attempts + 1, due_at = $2
              WHERE due_at <= $1 AND expires_at > $1 AND (session_id, client_id) IN (
                  SELECT session_id, client_id FROM logout_deliveries
-                 WHERE due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3)
+                 WHERE client_id = $4 AND due_at <= $1 AND expires_at > $1
+                 ORDER BY due_at, attempts DESC LIMIT $3)
              RETURNING session_id, client_id, user_id, attempts, expires_at",
         )
         .bind(now)
         .bind(lease_ends_at)
         .bind(limit)
+        .bind(client_id)
         .fetch_all(conn)
         .await
     })
@@ -89,6 +96,24 @@ pub async fn postpone(tx: &mut Tx, delivery: &LogoutDelivery, due_at: DateTime<U
         .execute(conn)
         .await
         .map(drop)
+    })
+}
+
+/// Puts off all that a client is owed now.
+pub async fn postpone_due(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    now: DateTime<Utc>,
+    due_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE logout_deliveries SET due_at = $3 WHERE client_id = $1 AND due_at <= $2")
+            .bind(client_id)
+            .bind(now)
+            .bind(due_at)
+            .execute(conn)
+            .await
+            .map(drop)
     })
 }
 

@@ -41,6 +41,8 @@ struct Known {
     told: Vec<(String, String)>,
     /// What is answered to the next ones; then 200.
     answers: Vec<Status>,
+    /// How often `slow` was asked.
+    slow: usize,
 }
 
 impl Apps {
@@ -60,6 +62,10 @@ impl Apps {
         told
     }
 
+    fn slow(&self) -> usize {
+        self.0.lock().unwrap().slow
+    }
+
     fn answers(&self, answers: &[Status]) {
         self.0.lock().unwrap().answers = answers.iter().rev().copied().collect();
     }
@@ -71,6 +77,7 @@ async fn be_told(
     Form(form): Form<Vec<(String, String)>>,
 ) -> Status {
     if app == "slow" {
+        apps.0.lock().unwrap().slow += 1;
         sleep(Duration::from_secs(10)).await;
     }
     let [(name, token)] = form.as_slice() else { return Status::BAD_REQUEST };
@@ -91,6 +98,10 @@ async fn idp_with_apps(db: TestDb) -> (TestIdp, Apps, TestServer) {
     );
     let idp = TestIdp::with(db, |config| {
         config.outbound.allowed_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+        // Some people log in a hundred times.
+        config.throttle.per_account = 1000;
+        config.throttle.per_account_and_network = 1000;
+        config.throttle.per_network = 1000;
         for (id, grant_types) in [("slow", None), ("visitor", Some(vec!["authorization_code".to_owned()]))] {
             let redirect_uris = vec![crate::fixture::redirect_uri(id)];
             config.clients.push(ClientConfig {
@@ -115,6 +126,20 @@ async fn use_app(idp: &TestIdp, browser: &Browser<'_>, app: &str, change: &[(&st
     let (status, tokens) = idp.redeem(app, &browser.code(app, change).await, &[]).await;
     assert_eq!(status, StatusCode::OK, "{tokens}");
     tokens["id_token"].clone()
+}
+
+/// Each in a browser of its own.
+async fn sessions_of_alice(idp: &TestIdp, app: &str, sessions: usize) {
+    idp.signed_up("alice").await;
+    let session = async || {
+        let browser = idp.browser();
+        browser.log_in("/login", "alice", PASSWORD).await;
+        browser.code(app, &[]).await
+    };
+    // Not more at once than passwords are hashed.
+    for _ in 0..sessions / 10 {
+        futures_util::future::join_all((0..10).map(|_| session())).await;
+    }
 }
 
 fn names(told: &[(String, String)]) -> BTreeSet<&str> {
@@ -229,6 +254,43 @@ on_each_database! {
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
 
+    async fn an_app_that_hangs_with_many_sessions_stands_in_nobodys_way(db) {
+        let (idp, apps, _server) = idp_with_apps(db).await;
+        let bob = idp.signed_up("bob").await;
+        for app in ["web", "other"] {
+            use_app(&idp, &bob, app, &[]).await;
+        }
+        sessions_of_alice(&idp, "slow", 100).await;
+        users::disable(&idp.db, "alice@example.com", idp.clock.now()).await.unwrap();
+        let started = Instant::now();
+        while apps.slow() < 4 && started.elapsed() < Duration::from_secs(10) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let started = Instant::now();
+        bob.post("/logout/confirm", &[]).await;
+        assert_eq!(names(&apps.wait_for(2).await), BTreeSet::from(["other", "web"]));
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        assert_eq!(apps.slow(), 4, "its share");
+
+        sleep(Duration::from_secs(6)).await;
+        assert_eq!(apps.slow(), 4, "what else is due for it waits with what has failed");
+        let due = async |seconds| {
+            let now = idp.clock.now() + TimeDelta::seconds(seconds);
+            deliveries::clients_due(&mut idp.db.read().await.unwrap(), now).await.unwrap().len()
+        };
+        assert_eq!((due(0).await, due(1).await), (0, 1));
+    }
+
+    /// None of 30 waits for the next look.
+    async fn an_app_with_many_sessions_is_told_of_all_at_once(db) {
+        let (idp, apps, _server) = idp_with_apps(db).await;
+        sessions_of_alice(&idp, "web", 30).await;
+        users::disable(&idp.db, "alice@example.com", idp.clock.now()).await.unwrap();
+        let started = Instant::now();
+        apps.wait_for(30).await;
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    }
+
     async fn an_app_that_is_down_is_tried_again_and_one_that_refuses_is_not(db) {
         let (idp, apps, _server) = idp_with_apps(db).await;
         let browser = idp.signed_up("alice").await;
@@ -274,9 +336,14 @@ on_each_database! {
         deliveries::insert(&mut tx, session, now).await.unwrap();
         tx.commit().await.unwrap();
         let claim = async |limit, now| {
-            let mut tx: Tx = idp.db.write().await.unwrap();
-            let claimed = deliveries::claim(&mut tx, limit, now, now + TimeDelta::seconds(30)).await.unwrap();
-            tx.commit().await.unwrap();
+            let mut claimed = Vec::new();
+            let clients = deliveries::clients_due(&mut idp.db.read().await.unwrap(), now).await.unwrap();
+            for client in clients {
+                let mut tx: Tx = idp.db.write().await.unwrap();
+                let lease_ends_at = now + TimeDelta::seconds(30);
+                claimed.extend(deliveries::claim(&mut tx, &client, limit, now, lease_ends_at).await.unwrap());
+                tx.commit().await.unwrap();
+            }
             claimed
         };
         let claimed = futures_util::future::join_all((0..50).map(|_| claim(1, now))).await.concat();
