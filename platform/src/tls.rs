@@ -45,23 +45,22 @@ impl Tls {
         let mut files = self.read()?;
         let config = RustlsConfig::from_config(self.server_config(&files)?);
         let (tls, renewed) = (self.clone(), config.clone());
+        let mut said = None;
         shutdown.every(RENEWAL, move || {
-            let read = tls.read();
-            let outcome = match read {
-                Ok(read) if read == files => None,
-                Ok(read) => {
-                    files = read;
-                    Some(tls.server_config(&files))
-                }
-                Err(reason) => Some(Err(reason)),
-            };
-            match outcome {
-                Some(Ok(config)) => {
-                    renewed.reload_from_config(config);
-                    tracing::info!(certificate = %tls.certificate.display(), "the certificate was renewed");
-                }
-                Some(Err(reason)) => tracing::error!("{reason}; the known certificate goes on"),
-                None => {}
+            match tls.read() {
+                Ok(read) if read == files => said = None,
+                read => match read.and_then(|read| Ok((tls.server_config(&read)?, read))) {
+                    Ok((config, read)) => {
+                        renewed.reload_from_config(config);
+                        tracing::info!(certificate = %tls.certificate.display(), "the certificate was renewed");
+                        (files, said) = (read, None);
+                    }
+                    Err(reason) if said.as_ref() == Some(&reason) => {}
+                    Err(reason) => {
+                        tracing::error!("{reason}; the known certificate goes on");
+                        said = Some(reason);
+                    }
+                },
             }
             std::future::ready(())
         });
@@ -75,8 +74,14 @@ impl Tls {
 
     fn server_config(&self, files: &Files) -> Result<Arc<ServerConfig>, String> {
         let chain = certificates(&self.certificate, &files.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&files.key)
-            .map_err(|_| format!("{} holds no private key in PEM", self.key.display()))?;
+        let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(|_| {
+            let file = self.key.display();
+            if is_encrypted(&files.key) {
+                format!("the private key in {file} is encrypted; it has to be without a passphrase")
+            } else {
+                format!("{file} holds no private key in PEM")
+            }
+        })?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
@@ -101,7 +106,7 @@ pub struct Reached<'a> {
 }
 
 impl Reached<'_> {
-    /// Adds what would let https be promised and plain http be spoken to strangers, or the other way round.
+    /// Adds what would let plain http be spoken to strangers, or https be spoken where it is not promised.
     pub fn check(&self, mistakes: &mut Mistakes) {
         let Self { section, public_url, listen, tls, trusted_proxies } = *self;
         let https = public_url.starts_with("https:");
@@ -117,14 +122,22 @@ impl Reached<'_> {
             }
             None => {
                 let exposed = listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
-                if let Some(address) = exposed.filter(|_| https && trusted_proxies.is_empty()) {
+                if let Some(address) = exposed.filter(|_| trusted_proxies.is_empty()) {
+                    let (instead, proxy) = match https {
+                        true => (format!("set {section}.tls"), "the proxy that speaks https"),
+                        false => ("listen on addresses of this machine".to_owned(), "the proxy that asks it"),
+                    };
                     let reason = format!(
-                        "{address} can be reached from other machines by plain http: set {section}.tls, or name \
-                         the proxy that speaks https in {section}.trusted_proxies"
+                        "{address} can be reached from other machines by plain http: {instead}, or name {proxy} in \
+                         {section}.trusted_proxies"
                     );
                     mistakes.add(format!("{section}.listen"), reason);
                 }
             }
+        }
+        if let Some(everybody) = trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
+            let reason = format!("{everybody} is everybody: anybody could say whose address is counted");
+            mistakes.add(format!("{section}.trusted_proxies"), reason);
         }
     }
 }
@@ -157,6 +170,12 @@ pub fn check_ca_file(section: &str, ca_file: Option<&Path>, mistakes: &mut Mista
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
+}
+
+/// PKCS#8 (RFC 7468 §11), and the older form with its headers (RFC 1421 §4.6.1.1).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |text: &[u8]| pem.windows(text.len()).any(|window| window == text);
+    has(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
 fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

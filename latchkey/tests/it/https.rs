@@ -159,6 +159,13 @@ async fn a_renewed_certificate_is_used_and_one_that_cannot_be_used_is_not() {
     std::fs::write(&files.0, "half a certif").unwrap();
     wait_for(async || node.log().contains("the known certificate goes on")).await;
     assert!(node.log().contains("server.pem holds no certificate"), "{}", node.log());
+    std::fs::remove_file(&files.1).unwrap();
+    std::fs::write(&files.0, "half a certificate").unwrap();
+    wait_for(async || node.log().contains("server.key: ")).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let said = node.log().matches("the known certificate goes on").count();
+    // By each of the three services, once.
+    assert_eq!(said, 6, "{}", node.log());
     assert!(reachable(&authority).await);
 
     let connected = authority.client().build().unwrap();
@@ -202,11 +209,25 @@ fn certificates_that_cannot_be_used_are_mistakes_that_name_the_file() {
     let (_, others_key) = authority.issue(&dir.join("other"));
     let empty = dir.join("empty.pem");
     std::fs::write(&empty, "").unwrap();
+    let [encrypted, old] =
+        [("ENCRYPTED ", ""), ("RSA ", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n")].map(
+            |(kind, headers)| {
+                let file = dir.join(format!("{}.key", kind.trim()));
+                let pem = format!(
+                    "-----BEGIN {kind}PRIVATE KEY-----\n{headers}AAAA\n-----END {kind}PRIVATE KEY-----\n"
+                );
+                std::fs::write(&file, pem).unwrap();
+                file
+            },
+        );
+    let says_encrypted = |file: &Path| format!("idp.tls: the private key in {} is encrypted", file.display());
     let missing = dir.join("missing.pem");
     for (certificate, key, expected) in [
         (&missing, &key, format!("idp.tls: cannot read {}: ", missing.display())),
         (&empty, &key, format!("idp.tls: {} holds no certificate", empty.display())),
         (&certificate, &empty, format!("idp.tls: {} holds no private key in PEM", empty.display())),
+        (&certificate, &encrypted, says_encrypted(&encrypted)),
+        (&certificate, &old, says_encrypted(&old)),
         (
             &certificate,
             &certificate,
@@ -243,6 +264,26 @@ fn plain_http_is_spoken_to_this_machine_and_to_configured_proxies_only() {
         for command in [&["config", "check"][..], &["idp"], &[]] {
             assert_eq!(place.run(command).failure(), [expected.as_str()]);
         }
+    }
+    place.set("IDP__TRUSTED_PROXIES", "192.0.2.7/32");
+    place.run(&["config", "check"]).good();
+    for everybody in ["0.0.0.0/0", "::/0"] {
+        place.set("IDP__TRUSTED_PROXIES", &format!("192.0.2.7/32,{everybody}"));
+        let expected = format!(
+            "idp.trusted_proxies: {everybody} is everybody: anybody could say whose address is counted"
+        );
+        assert_eq!(place.run(&["config", "check"]).failure(), [expected]);
+    }
+
+    // An issuer on loopback is promised to this machine only.
+    let mut place = Place::new();
+    for address in ["0.0.0.0", "[::]", "192.0.2.1"] {
+        place.set("IDP__LISTEN", &format!("127.0.0.1:{port},{address}:{port}"));
+        let expected = format!(
+            "idp.listen: {address}:{port} can be reached from other machines by plain http: listen on addresses of \
+             this machine, or name the proxy that asks it in idp.trusted_proxies"
+        );
+        assert_eq!(place.run(&["config", "check"]).failure(), [expected]);
     }
     place.set("IDP__TRUSTED_PROXIES", "192.0.2.7/32");
     place.run(&["config", "check"]).good();
