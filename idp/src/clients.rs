@@ -4,18 +4,56 @@
 //! cache only spares reading a registration again for every request.
 
 mod documents;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 
+use axum::http::{HeaderValue, StatusCode};
 use moka::future::Cache;
 use platform::db::Db;
 
 pub use documents::Documents;
 
-use crate::store::{ClientId, Error, clients, clients::Client};
+use crate::{
+    account::throttle::Wait,
+    store::{self, ClientId, clients, clients::Client},
+};
 
 const FRESH: Duration = Duration::from_secs(1);
 const CAPACITY: u64 = 10_000;
+
+/// Why nobody can say at this moment which client an id stands for: its document has to wait.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum NotNow {
+    #[error("too many documents of clients are being fetched")]
+    Busy,
+    #[error("too many clients that nobody knew were named from one network")]
+    Throttled(Wait),
+}
+
+impl NotNow {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    pub fn retry_after(self) -> HeaderValue {
+        match self {
+            Self::Busy => HeaderValue::from_static("5"), // what hangs has been given up by then
+            Self::Throttled(wait) => wait.retry_after(),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
 
 #[derive(Clone, Debug)]
 pub struct Clients {

@@ -10,7 +10,11 @@ use platform::{
     pages::{FormError, Refusal},
 };
 
-use crate::{password::Busy, store};
+use crate::{
+    clients::{self, NotNow},
+    password::Busy,
+    store,
+};
 
 /// A page instead of the one that was asked for. `platform::pages::layer` renders it.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +31,21 @@ pub enum PageError {
     Busy(#[from] Busy),
     #[error(transparent)]
     Form(#[from] FormError),
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     #[error("storage failed: {0}")]
     Internal(#[from] store::Error),
     #[error("a token could not be signed: {0}")]
     Sign(#[from] crate::keys::InvalidToken),
+}
+
+impl From<clients::Error> for PageError {
+    fn from(error: clients::Error) -> Self {
+        match error {
+            clients::Error::NotNow(not_now) => Self::NotNow(not_now),
+            clients::Error::Store(error) => Self::Internal(error),
+        }
+    }
 }
 
 impl IntoResponse for PageError {
@@ -53,6 +68,15 @@ impl IntoResponse for PageError {
             Self::Busy(busy) => {
                 tracing::warn!(rule = %busy, "refused a password");
                 ([(header::RETRY_AFTER, "5")], StatusCode::SERVICE_UNAVAILABLE).into_response()
+            }
+            Self::NotNow(not_now) => {
+                tracing::warn!(rule = %not_now, "cannot say which client this is");
+                let refusal = refuse(
+                    not_now.status(),
+                    "We cannot look at this app right now",
+                    "Too many new apps are asking at the same time. Wait a little, then go back to the app and try again.",
+                );
+                ([(header::RETRY_AFTER, not_now.retry_after())], refusal).into_response()
             }
             Self::Request(rule) => {
                 tracing::info!(rule, "refused an authorization request without redirecting");

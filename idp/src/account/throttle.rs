@@ -9,11 +9,12 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
-use platform::{address, http::current, secret::SecretHash};
+use platform::{address, db::Db, http::current, secret::SecretHash};
 
 use super::known_browser;
 use crate::{
-    App, config,
+    App,
+    config::{self, Throttle},
     store::{Error, Tx, UserId, throttles},
 };
 
@@ -63,8 +64,7 @@ pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Res
 
 /// Before an account is made: each costs a hash and a row.
 pub async fn sign_up(app: &App) -> Result<Result<Attempt, Wait>, Error> {
-    let key = SecretHash::of(&format!("sign-up from\n{}", address::network(current().client)));
-    admit(app, vec![Counter { key, free: app.config.throttle.per_network, cleared_by_success: false }]).await
+    admit(app, by_network("sign-up", &app.config.throttle)).await
 }
 
 /// Before a device's code is looked up: RFC 8628 §5.1.
@@ -79,16 +79,37 @@ pub async fn user_code(app: &App, user: UserId) -> Result<Result<Attempt, Wait>,
 
 /// Before an app registers itself without a token: each is a row that stays.
 pub async fn register(app: &App) -> Result<Result<Attempt, Wait>, Error> {
-    let key = SecretHash::of(&format!("registration from\n{}", address::network(current().client)));
-    admit(app, vec![Counter { key, free: app.config.throttle.per_network, cleared_by_success: false }]).await
+    admit(app, by_network("registration", &app.config.throttle)).await
+}
+
+/// Before the document of a client that nobody knows is fetched: each is a request of ours, and a row.
+pub async fn metadata_document(
+    db: &Db,
+    limits: &Throttle,
+    now: DateTime<Utc>,
+) -> Result<Result<Attempt, Wait>, Error> {
+    admit_at(db, limits, now, by_network("metadata document", limits)).await
+}
+
+fn by_network(purpose: &str, limits: &Throttle) -> Vec<Counter> {
+    let key = SecretHash::of(&format!("{purpose} from\n{}", address::network(current().client)));
+    vec![Counter { key, free: limits.per_network, cleared_by_success: false }]
 }
 
 async fn admit(app: &App, counters: Vec<Counter>) -> Result<Result<Attempt, Wait>, Error> {
-    let now = app.clock.now();
-    let longest = app.config.throttle.longest_wait;
+    admit_at(&app.db, &app.config.throttle, app.clock.now(), counters).await
+}
+
+async fn admit_at(
+    db: &Db,
+    limits: &Throttle,
+    now: DateTime<Utc>,
+    counters: Vec<Counter>,
+) -> Result<Result<Attempt, Wait>, Error> {
+    let longest = limits.longest_wait;
     // Longer than the longest wait, or whoever sat it out would start afresh.
     let expires_at = now + config::seconds(longest) * 2;
-    let mut tx = app.db.write().await?;
+    let mut tx = db.write().await?;
     let mut until = now;
     for counter in &counters {
         let counted = throttles::lock(&mut tx, &counter.key, now, expires_at).await?;

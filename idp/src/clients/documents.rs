@@ -2,7 +2,8 @@
 //! Client ID Metadata Document, draft-ietf-oauth-client-id-metadata-document).
 //!
 //! A document that was fetched becomes a registration like any other, until it is fetched again. Anybody can name
-//! an address: few are asked at once, none that has just failed, and what nobody used is swept.
+//! an address: few are asked at once, new ones not without end from one network, none that has just failed, and
+//! what nobody used is swept.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,14 +11,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
 use platform::{clock::Clock, db::Db};
 use serde_json::{Map, Value};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use url::Url;
 
+use super::{Error, NotNow, turns::Turns};
 use crate::{
     Config,
+    account::throttle,
     oauth2::register::{self, Purpose},
     outbound::{self, Outbound},
-    store::{ClientId, Error, client_metadata_documents, clients, clients::Client, consents},
+    store::{self, ClientId, client_metadata_documents, clients, clients::Client, consents},
 };
 
 /// How old a document may be before it is fetched again.
@@ -26,8 +29,6 @@ const FRESH: TimeDelta = TimeDelta::minutes(5);
 const SERVE_ON: TimeDelta = TimeDelta::hours(24);
 /// How long an address that gave no document is not asked again.
 const PAUSE: TimeDelta = TimeDelta::seconds(10);
-/// Documents that are fetched at once. Who comes then is turned away.
-const AT_ONCE: usize = 16;
 
 #[derive(Debug)]
 pub struct Documents {
@@ -37,7 +38,7 @@ pub struct Documents {
     config: Config,
     /// Since when an address has given none. Who holds its lock asks.
     failed: Cache<ClientId, Arc<Mutex<Option<DateTime<Utc>>>>>,
-    turns: Semaphore,
+    turns: Turns,
 }
 
 /// Whether an id is the address of a document: https, with a path, and written as every reader would write it.
@@ -47,6 +48,10 @@ pub fn is_address(id: &str) -> bool {
         url.scheme() == "https" && url.as_str() == id && url.path() != "/" && url.query().is_none()
     };
     outbound::refuse_registration(id).is_none() && Url::parse(id).is_ok_and(|url| fits(&url))
+}
+
+fn host(id: &ClientId) -> Option<String> {
+    Url::parse(&id.0).ok()?.host_str().map(str::to_owned)
 }
 
 /// What is stored under an address.
@@ -62,7 +67,7 @@ impl Documents {
     #[must_use]
     pub fn new(db: Db, clock: Clock, outbound: Outbound, config: Config) -> Self {
         let failed = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(3600)).build();
-        Self { db, clock, outbound, config, failed, turns: Semaphore::new(AT_ONCE) }
+        Self { db, clock, outbound, config, failed, turns: Turns::default() }
     }
 
     /// The client behind an address, as its document has it now.
@@ -77,23 +82,34 @@ impl Documents {
             Stored::Aged(client, fetched_at) => (Some(client), Some(fetched_at)),
             Stored::Nothing => (None, None),
         };
-        if failed.is_none_or(|at| at + PAUSE <= self.clock.now()) {
-            match self.fetch(id).await {
-                Ok(client) => {
-                    *failed = None;
-                    return self.keep(client, known.as_ref()).await;
-                }
-                Err(reason) => {
-                    tracing::info!(client.id = %id, reason, "there is no client at {id}");
-                    *failed = Some(self.clock.now());
-                }
+        let now = self.clock.now();
+        let served_on =
+            |known: Option<Client>| known.filter(|_| fetched_at.is_some_and(|at| at + SERVE_ON > now));
+        if failed.is_some_and(|at| at + PAUSE > now) {
+            return Ok(served_on(known));
+        }
+        let Some(_turn) = host(id).and_then(|host| self.turns.take(&host)) else {
+            // It has not failed: whoever comes next may ask it.
+            return served_on(known).map(Some).ok_or(NotNow::Busy.into());
+        };
+        if known.is_none() {
+            let counted = throttle::metadata_document(&self.db, &self.config.throttle, now).await?;
+            counted.map_err(NotNow::Throttled)?;
+        }
+        match self.fetch(id).await {
+            Ok(client) => {
+                *failed = None;
+                Ok(self.keep(client, known.as_ref()).await?)
+            }
+            Err(reason) => {
+                tracing::info!(client.id = %id, reason, "there is no client at {id}");
+                *failed = Some(self.clock.now());
+                Ok(served_on(known))
             }
         }
-        let now = self.clock.now();
-        Ok(known.filter(|_| fetched_at.is_some_and(|at| at + SERVE_ON > now)))
     }
 
-    async fn stored(&self, id: &ClientId) -> Result<Stored, Error> {
+    async fn stored(&self, id: &ClientId) -> Result<Stored, store::Error> {
         let mut conn = self.db.read().await?;
         let fetched_at = client_metadata_documents::find(&mut conn, id).await?;
         Ok(match (clients::find_live(&mut conn, id).await?, fetched_at) {
@@ -108,7 +124,6 @@ impl Documents {
     }
 
     async fn fetch(&self, id: &ClientId) -> Result<Client, String> {
-        let _turn = self.turns.try_acquire().map_err(|_| "too many are asked already")?;
         let document = self.outbound.get(&id.0).await.map_err(|error| error.to_string())?;
         let mut document: Map<String, Value> =
             serde_json::from_slice(&document).map_err(|_| "it is no JSON object")?;
@@ -127,7 +142,7 @@ impl Documents {
     }
 
     /// The client as it is from now on: what an operator has said of it in the meantime holds.
-    async fn keep(&self, client: Client, known: Option<&Client>) -> Result<Option<Client>, Error> {
+    async fn keep(&self, client: Client, known: Option<&Client>) -> Result<Option<Client>, store::Error> {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         if known.is_some_and(|known| client.looks_different(known)) {

@@ -28,7 +28,7 @@ use crate::{
     App, config,
     error::PageError,
     store::{
-        self, Words,
+        Words,
         clients::Client,
         device_authorizations::{self, DeviceAuthorization},
         sessions::Session,
@@ -118,7 +118,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    pub async fn find(app: &App, code: &UserCode, session: &Session) -> Result<Option<Self>, store::Error> {
+    pub async fn find(app: &App, code: &UserCode, session: &Session) -> Result<Option<Self>, PageError> {
         let mut conn = app.db.read().await?;
         let found =
             device_authorizations::find(&mut conn, &code.hash(app), session.id, app.clock.now()).await?;

@@ -13,7 +13,12 @@ use super::{
     authorize::Refusal,
     dpop::{DpopError, Nonce},
 };
-use crate::{error::PageError, keys::InvalidToken, store};
+use crate::{
+    clients::{self, NotNow},
+    error::PageError,
+    keys::InvalidToken,
+    store,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -50,6 +55,8 @@ pub enum TokenError {
     AccessDenied,
     #[error("expired_token: nobody decided in time")]
     ExpiredToken,
+    #[error("temporarily_unavailable: {0}")]
+    NotNow(#[from] NotNow),
     #[error("server_error: {0}")]
     Internal(#[from] store::Error),
     #[error("server_error: {0}")]
@@ -69,11 +76,21 @@ impl From<DpopError> for TokenError {
     }
 }
 
+impl From<clients::Error> for TokenError {
+    fn from(error: clients::Error) -> Self {
+        match error {
+            clients::Error::NotNow(not_now) => Self::NotNow(not_now),
+            clients::Error::Store(error) => Self::Internal(error),
+        }
+    }
+}
+
 impl From<Refusal> for TokenError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Client { error, rule, .. } => Self::Authorization(error, rule),
             Refusal::Person(PageError::Internal(error)) => Self::Internal(error),
+            Refusal::Person(PageError::NotNow(not_now)) => Self::NotNow(not_now),
             Refusal::Person(PageError::Request(rule)) => Self::InvalidRequest(rule),
             Refusal::Person(_) => Self::InvalidRequest("not a request of a registered client"),
         }
@@ -97,6 +114,7 @@ impl IntoResponse for TokenError {
             Self::SlowDown => (StatusCode::BAD_REQUEST, "slow_down"),
             Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
             Self::ExpiredToken => (StatusCode::BAD_REQUEST, "expired_token"),
+            Self::NotNow(not_now) => (not_now.status(), "temporarily_unavailable"),
             Self::Internal(error) if db::is_busy(error) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }
@@ -117,7 +135,9 @@ impl IntoResponse for TokenError {
         if let Self::UseDpopNonce(nonce) = &self {
             headers.extend(nonce.header());
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Self::NotNow(not_now) = &self {
+            headers.insert(header::RETRY_AFTER, not_now.retry_after());
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if status == StatusCode::UNAUTHORIZED {

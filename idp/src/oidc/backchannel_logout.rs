@@ -14,7 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    App,
+    App, clients,
     keys::Kind,
     outbound,
     store::{self, ClientId, SessionId, UserId, logout_deliveries, logout_deliveries::LogoutDelivery},
@@ -187,7 +187,12 @@ async fn deliver(app: &App, delivery: &LogoutDelivery) -> Result<(), store::Erro
 }
 
 async fn attempt(app: &App, delivery: &LogoutDelivery) -> Result<Outcome, store::Error> {
-    let Some(client) = app.clients.find(&delivery.client_id.0).await? else { return Ok(Outcome::Done) };
+    let client = match app.clients.find(&delivery.client_id.0).await {
+        Ok(Some(client)) => client,
+        Ok(None) => return Ok(Outcome::Done),
+        Err(clients::Error::NotNow(reason)) => return Ok(Outcome::Failed(reason.to_string())),
+        Err(clients::Error::Store(error)) => return Err(error),
+    };
     let Some(uri) = client.backchannel_logout_uri.as_deref() else { return Ok(Outcome::Done) };
     let now = app.clock.now();
     let claims = LogoutToken {

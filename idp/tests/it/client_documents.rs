@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::{Router, extract::State, http::StatusCode as Status, routing::get};
 use chrono::TimeDelta;
-use idp::{admin::clients, config::ClientConfig, store};
+use idp::{Config, admin::clients, config::ClientConfig, store};
 use platform::{
     on_each_database,
     server::Shutdown,
@@ -18,6 +18,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::RwLock;
 
 use crate::fixture::{Browser, TestIdp, VERIFIER, answer, location, redirected};
 
@@ -28,13 +29,19 @@ struct App {
     id: String,
     document: Arc<Mutex<(Status, String)>>,
     fetched: Arc<AtomicUsize>,
+    /// Who holds it lets the app's server hang.
+    gate: Arc<RwLock<()>>,
     shutdown: Shutdown,
     _certificates: TempDir,
 }
 
 impl App {
     fn good(&self) -> Value {
-        json!({"client_id": self.id, "client_name": "Late", "redirect_uris": [URI], "grant_types": ["authorization_code", "refresh_token"]})
+        self.good_at(&self.id)
+    }
+
+    fn good_at(&self, id: &str) -> Value {
+        json!({"client_id": id, "client_name": "Late", "redirect_uris": [URI], "grant_types": ["authorization_code", "refresh_token"]})
     }
 
     fn put(&self, status: Status, document: &Value) {
@@ -44,6 +51,17 @@ impl App {
     fn fetched(&self) -> usize {
         self.fetched.load(Ordering::SeqCst)
     }
+
+    async fn is_fetched(&self, times: usize) {
+        while self.fetched() < times {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Another address on the same host.
+    fn at(&self, name: &str) -> String {
+        self.id.replace("client.json", name)
+    }
 }
 
 impl Drop for App {
@@ -52,15 +70,20 @@ impl Drop for App {
     }
 }
 
-type Served = (Arc<Mutex<(Status, String)>>, Arc<AtomicUsize>);
+type Served = (Arc<Mutex<(Status, String)>>, Arc<AtomicUsize>, Arc<RwLock<()>>);
 
-async fn document(State((document, fetched)): State<Served>) -> (Status, String) {
+async fn document(State((document, fetched, gate)): State<Served>) -> (Status, String) {
     fetched.fetch_add(1, Ordering::SeqCst);
+    drop(gate.read().await);
     tokio::time::sleep(std::time::Duration::from_millis(50)).await; // time for others to ask as well
     document.lock().unwrap().clone()
 }
 
 async fn idp_and_app(db: TestDb, allowed: bool) -> (TestIdp, App) {
+    idp_with_app(db, |config| config.client_id_metadata_documents = allowed).await
+}
+
+async fn idp_with_app(db: TestDb, change: impl FnOnce(&mut Config)) -> (TestIdp, App) {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, content: String| {
         let file = directory.path().join(name);
@@ -76,27 +99,33 @@ async fn idp_and_app(db: TestDb, allowed: bool) -> (TestIdp, App) {
     let tls = Tls { certificate, key: file("server.key", key.serialize_pem()) };
 
     let (listener, url) = TestServer::reserve();
-    let (document, fetched) = (Arc::new(Mutex::new((Status::NOT_FOUND, String::new()))), Arc::default());
-    let served: Served = (Arc::clone(&document), Arc::clone(&fetched));
-    let router = Router::new().route("/client.json", get(self::document)).with_state(served);
+    let document = Arc::new(Mutex::new((Status::NOT_FOUND, String::new())));
+    let (fetched, gate) = (Arc::default(), Arc::default());
+    let served: Served = (Arc::clone(&document), Arc::clone(&fetched), Arc::clone(&gate));
+    let router = Router::new().route("/{name}", get(self::document)).with_state(served);
     let shutdown = Shutdown::default();
     platform::server::serve(vec![listener], &router, Some(&tls), &shutdown).unwrap();
     let id = format!("{}/client.json", url.replace("http:", "https:"));
     let ca_file = file("ca.pem", authority.pem());
     let idp = TestIdp::with(db, |config| {
-        config.client_id_metadata_documents = allowed;
+        config.client_id_metadata_documents = true;
         config.outbound.allowed_addresses = vec!["127.0.0.0/8".parse().unwrap()];
         config.outbound.ca_file = Some(ca_file);
+        change(config);
     })
     .await;
-    let app = App { id, document, fetched, shutdown, _certificates: directory };
+    let app = App { id, document, fetched, gate, shutdown, _certificates: directory };
     app.put(Status::OK, &app.good());
     (idp, app)
 }
 
 /// What the authorization endpoint answers to a good request.
 async fn asked(browser: &Browser<'_>, app: &App) -> reqwest::Response {
-    browser.authorize(&app.id, &[("redirect_uri", URI), ("scope", "openid")]).await
+    asked_by(browser, &app.id).await
+}
+
+async fn asked_by(browser: &Browser<'_>, id: &str) -> reqwest::Response {
+    browser.authorize(id, &[("redirect_uri", URI), ("scope", "openid")]).await
 }
 
 /// It is asked for consent, or needs none any more.
@@ -250,9 +279,7 @@ on_each_database! {
             }
             let fetched = app.fetched();
             let declaring = async {
-                while app.fetched() == fetched {
-                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-                }
+                app.is_fetched(fetched + 1).await;
                 clients::declare(&idp.db, &configured, idp.clock.now()).await.unwrap();
             };
             let (answer, ()) = tokio::join!(asked(&browser, &app), declaring);
@@ -264,6 +291,66 @@ on_each_database! {
             tx.commit().await.unwrap();
             wait_for_the_cache().await;
         }
+    }
+
+    async fn a_host_that_hangs_is_asked_twice_at_once_and_no_more(db) {
+        let (idp, app) = idp_and_app(db, true).await;
+        let browser = idp.signed_up("alice").await;
+        assert!(is_known(&browser, &app).await);
+        idp.clock.advance(TimeDelta::minutes(5));
+        wait_for_the_cache().await;
+        let third = app.at("third.json");
+        app.put(Status::OK, &app.good_at(&third));
+        let hanging = app.gate.write().await;
+        let (first, second) = (app.at("first.json"), app.at("second.json"));
+        let others = async {
+            app.is_fetched(3).await;
+            let page = asked_by(&browser, &third).await;
+            assert_eq!((page.status(), &page.headers()["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap()));
+            assert!(page.text().await.unwrap().contains("Too many new apps"));
+            let form = [("client_id", third.as_str()), ("grant_type", "authorization_code")];
+            for path in ["/token", "/par"] {
+                let response = idp.http.post(idp.at(path)).form(&form).send().await.unwrap();
+                assert_eq!((response.status(), &response.headers()["retry-after"]), (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap()));
+                assert_eq!(response.json::<Value>().await.unwrap(), json!({"error": "temporarily_unavailable"}));
+            }
+            let elsewhere = third.replace("localhost", "127.0.0.1");
+            assert_eq!(asked_by(&browser, &elsewhere).await.status(), StatusCode::BAD_REQUEST, "other hosts have their turn");
+            assert!(is_known(&browser, &app).await, "what is known serves on");
+            assert_eq!(app.fetched(), 3);
+            drop(hanging);
+        };
+        tokio::join!(asked_by(&browser, &first), asked_by(&browser, &second), others);
+        // It had no turn, which is no failure of its own.
+        assert_eq!(asked_by(&browser, &third).await.status(), StatusCode::SEE_OTHER);
+    }
+
+    async fn one_network_cannot_bring_new_clients_without_end(db) {
+        let (idp, app) = idp_with_app(db, |config| config.throttle.per_network = 2).await;
+        let browser = idp.signed_up("alice").await;
+        assert!(is_known(&browser, &app).await);
+        assert_eq!(asked_by(&browser, &app.at("wrong.json")).await.status(), StatusCode::BAD_REQUEST);
+        let other = app.at("other.json");
+        app.put(Status::OK, &app.good_at(&other));
+        let page = asked_by(&browser, &other).await;
+        assert_eq!((page.status(), &page.headers()["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap()));
+        let form = [("client_id", other.as_str()), ("grant_type", "authorization_code")];
+        let (status, body) = answer(idp.http.post(idp.at("/token")).form(&form)).await;
+        assert_eq!((status, body), (StatusCode::TOO_MANY_REQUESTS, json!({"error": "temporarily_unavailable"})));
+        assert_eq!(app.fetched(), 2);
+        idp.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(asked_by(&browser, &other).await.status(), StatusCode::SEE_OTHER);
+
+        // What is known is fetched again all the same.
+        idp.clock.advance(TimeDelta::minutes(5));
+        app.put(Status::OK, &app.good());
+        wait_for_the_cache().await;
+        for _ in 0..3 {
+            assert!(is_known(&browser, &app).await);
+            idp.clock.advance(TimeDelta::minutes(5));
+            wait_for_the_cache().await;
+        }
+        assert_eq!(app.fetched(), 6);
     }
 
     async fn what_nobody_used_is_swept(db) {
