@@ -163,6 +163,10 @@ pub(crate) enum ClientAction {
     List,
     /// Show everything about an app.
     Show { client_id: String },
+    /// Let an app do nothing any more, whoever it is known from: what it was given ends, and stays ended.
+    Disable { client_id: String },
+    /// Let a disabled app in again.
+    Enable { client_id: String },
     /// Remove an app, and with it everything it was given.
     Remove { client_id: String },
 }

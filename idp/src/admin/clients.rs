@@ -13,8 +13,9 @@ use platform::{
 use crate::{
     config::ClientConfig,
     store::{
-        self, ClientId, client_metadata_documents, client_registrations, clients, clients::Client,
-        initial_access_tokens,
+        self, ClientId, Tx, client_metadata_documents, client_registrations, clients,
+        clients::{Client, Listed},
+        grants, initial_access_tokens,
     },
 };
 
@@ -46,8 +47,8 @@ pub async fn declare(db: &Db, configured: &[ClientConfig], now: DateTime<Utc>) -
     let configured = configured.iter().map(|config| client(config, true)).collect::<Result<Vec<_>, _>>()?;
     let ids: BTreeSet<&ClientId> = configured.iter().map(|client| &client.id).collect();
     let mut tx = db.write().await?;
-    for known in clients::list(&mut tx).await? {
-        if known.declared && !ids.contains(&known.id) {
+    for Listed { client: known, disabled_at } in clients::list(&mut tx).await? {
+        if known.declared && disabled_at.is_none() && !ids.contains(&known.id) {
             clients::disable(&mut tx, &known.id, now).await?;
         }
     }
@@ -80,7 +81,7 @@ pub async fn add(
     Ok(secret)
 }
 
-pub async fn list(db: &Db) -> Result<Vec<Client>, Error> {
+pub async fn list(db: &Db) -> Result<Vec<Listed>, Error> {
     let mut conn = db.read().await?;
     Ok(clients::list(&mut conn).await?)
 }
@@ -112,11 +113,40 @@ pub async fn find(db: &Db, id: &str) -> Result<Client, Error> {
 
 /// Removes a client with all that it was granted.
 pub async fn remove(db: &Db, id: &str) -> Result<(), Error> {
-    if find(db, id).await?.declared {
-        return Err(Error::Declared);
-    }
+    let id = ClientId(id.to_owned());
     let mut tx = db.write().await?;
-    clients::delete(&mut tx, &ClientId(id.to_owned())).await?;
+    if !clients::delete(&mut tx, &id).await? {
+        return Err(unchanged(&mut tx, &id).await?);
+    }
     tx.commit().await?;
     Ok(())
+}
+
+/// Shuts a client out, whatever its registration token or the metadata at its address say. What people allowed it
+/// is remembered; what it got by that is good for nothing more.
+pub async fn disable(db: &Db, id: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = ClientId(id.to_owned());
+    let mut tx = db.write().await?;
+    if !clients::set_disabled(&mut tx, &id, Some(now)).await? {
+        return Err(unchanged(&mut tx, &id).await?);
+    }
+    grants::revoke_client_of_all(&mut tx, &id, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Lets a client in again. What ended stays ended: people log in to it anew.
+pub async fn enable(db: &Db, id: &str) -> Result<(), Error> {
+    let id = ClientId(id.to_owned());
+    let mut tx = db.write().await?;
+    if !clients::set_disabled(&mut tx, &id, None).await? {
+        return Err(unchanged(&mut tx, &id).await?);
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Why a client stayed as it is. It explains, it does not decide.
+async fn unchanged(tx: &mut Tx, id: &ClientId) -> Result<Error, Error> {
+    Ok(if clients::exists(tx, id).await? { Error::Declared } else { Error::Unknown })
 }

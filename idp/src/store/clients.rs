@@ -161,16 +161,24 @@ pub async fn list_startable(conn: &mut Conn, user_id: UserId) -> Result<Vec<(Str
     })
 }
 
-/// Every client that is not disabled, by id.
-pub async fn list(conn: &mut Conn) -> Result<Vec<Client>, Error> {
+/// A client, and since when it has been disabled.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Listed {
+    #[sqlx(flatten)]
+    pub client: Client,
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+/// Every client, by id.
+pub async fn list(conn: &mut Conn) -> Result<Vec<Listed>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT id, name, secret_hash, jwks, jwks_uri, token_endpoint_auth_method, profile, redirect_uris,
                     post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
                     initiate_login_uri, grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
                     require_pushed_authorization_requests, require_signed_request_object,
-                    dpop_bound_access_tokens, declared
-             FROM clients WHERE disabled_at IS NULL ORDER BY id",
+                    dpop_bound_access_tokens, declared, disabled_at
+             FROM clients ORDER BY id",
         )
         .fetch_all(conn)
         .await
@@ -260,14 +268,38 @@ pub async fn disable(tx: &mut Tx, id: &ClientId, now: DateTime<Utc>) -> Result<b
     })
 }
 
-/// Removes a client, disabled or not, with its grants and consents; `false` when there is none.
+/// Disables a client (`Some` time) or enables it again (`None`), unless the configuration says what it is; `false`
+/// when there is none such.
+pub async fn set_disabled(tx: &mut Tx, id: &ClientId, at: Option<DateTime<Utc>>) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE clients SET disabled_at = $2 WHERE id = $1 AND NOT declared")
+            .bind(id)
+            .bind(at)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+    })
+}
+
+/// Removes a client, disabled or not, with its grants and consents, unless the configuration declares it; `false`
+/// when there is none such.
 pub async fn delete(tx: &mut Tx, id: &ClientId) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
-        sqlx::query("DELETE FROM clients WHERE id = $1")
+        sqlx::query("DELETE FROM clients WHERE id = $1 AND NOT (declared AND disabled_at IS NULL)")
             .bind(id)
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
+    })
+}
+
+/// Whether there is a client with this id, disabled or not.
+pub async fn exists(conn: &mut Conn, id: &ClientId) -> Result<bool, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM clients WHERE id = $1)")
+            .bind(id)
+            .fetch_one(conn)
+            .await
     })
 }
 

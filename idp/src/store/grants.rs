@@ -95,6 +95,22 @@ pub async fn revoke_all(tx: &mut Tx, user_id: UserId, now: DateTime<Utc>) -> Res
     })
 }
 
+/// Revokes all that anybody granted one client.
+pub async fn revoke_client_of_all(
+    tx: &mut Tx,
+    client_id: &ClientId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE grants SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL")
+            .bind(client_id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
 /// Revokes all that a person granted one client; `false` when there was nothing.
 pub async fn revoke_client(
     tx: &mut Tx,

@@ -229,9 +229,7 @@ on_each_database! {
         };
         clients::add(&idp.db, registered, false, idp.clock.now()).await.unwrap();
         assert_eq!(asked(&browser, &app).await.status(), StatusCode::BAD_REQUEST);
-        let mut tx = idp.db.write().await.unwrap();
-        store::clients::disable(&mut tx, &store::ClientId(app.id.clone()), idp.clock.now()).await.unwrap();
-        tx.commit().await.unwrap();
+        clients::disable(&idp.db, &app.id, idp.clock.now()).await.unwrap();
         wait_for_the_cache().await;
         assert!(!is_known(&browser, &app).await && !is_known(&browser, &app).await);
         assert!(clients::find(&idp.db, &app.id).await.is_err(), "it stays disabled");
@@ -286,11 +284,27 @@ on_each_database! {
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
             assert!(clients::find(&idp.db, &app.id).await.unwrap().declared);
             clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
-            let mut tx = idp.db.write().await.unwrap();
-            store::clients::delete(&mut tx, &store::ClientId(app.id.clone())).await.unwrap();
-            tx.commit().await.unwrap();
+            clients::remove(&idp.db, &app.id).await.unwrap();
             wait_for_the_cache().await;
         }
+    }
+
+    /// Removing it would bring it back as soon as it is named.
+    async fn a_client_that_was_disabled_stays_out_and_its_metadata_unread(db) {
+        let (idp, app) = idp_and_app(db, true).await;
+        let browser = idp.signed_up("alice").await;
+        assert!(is_known(&browser, &app).await);
+        clients::disable(&idp.db, &app.id, idp.clock.now()).await.unwrap();
+        for _ in 0..2 {
+            wait_for_the_cache().await;
+            idp.clock.advance(TimeDelta::hours(2));
+            assert!(!is_known(&browser, &app).await && app.fetched() == 1);
+            store::sweep(&idp.db, idp.clock.now()).await.unwrap();
+        }
+        clients::enable(&idp.db, &app.id).await.unwrap();
+        assert!(is_known(&browser, &app).await);
+        store::sweep(&idp.db, idp.clock.now() + TimeDelta::hours(2)).await.unwrap();
+        assert!(clients::find(&idp.db, &app.id).await.is_err());
     }
 
     async fn a_host_that_hangs_is_asked_twice_at_once_and_no_more(db) {

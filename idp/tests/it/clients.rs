@@ -71,7 +71,7 @@ on_each_database! {
 
         assert!(matches!(clients::add(&idp.db, config, true, now).await, Err(clients::Error::Taken)));
         let listed = clients::list(&idp.db).await.unwrap();
-        let stored = listed.iter().find(|client| client.id.0.starts_with("https")).unwrap();
+        let stored = listed.iter().find(|listed| listed.client.id.0.starts_with("https")).unwrap();
         assert!(!format!("{stored:?}").contains(secret.expose_secret()));
         assert!(matches!(clients::remove(&idp.db, "web").await, Err(clients::Error::Declared)));
         assert!(matches!(clients::remove(&idp.db, "nobody").await, Err(clients::Error::Unknown)));
@@ -84,6 +84,52 @@ on_each_database! {
         assert!(matches!(clients::find(&idp.db, "web").await, Err(clients::Error::Unknown)));
         clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
         clients::find(&idp.db, "web").await.unwrap();
+    }
+
+    async fn an_operator_shuts_a_client_out_and_lets_it_in_again(db) {
+        let idp = TestIdp::new(db).await;
+        let now = idp.clock.now();
+        let config = ClientConfig { client_id: "late".to_owned(), redirect_uris: vec![crate::fixture::redirect_uri("late")], first_party: true, ..ClientConfig::default() };
+        clients::add(&idp.db, config, false, now).await.unwrap();
+        let code = idp.code("alice", "late").await;
+        let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &crate::fixture::redirect_uri("late")), ("code_verifier", crate::fixture::VERIFIER), ("client_id", "late")];
+        let (status, tokens) = answer(idp.http.post(idp.at("/token")).form(&form)).await;
+        assert_eq!(status, StatusCode::OK, "{tokens}");
+        assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::OK);
+
+        for _ in 0..2 {
+            clients::disable(&idp.db, "late", now).await.unwrap();
+            assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED);
+        }
+        let disabled = async |id: &str| {
+            let listed = clients::list(&idp.db).await.unwrap();
+            listed.iter().find(|listed| listed.client.id.0 == id).unwrap().disabled_at.is_some()
+        };
+        assert!(disabled("late").await && !disabled("web").await);
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let bob = idp.signed_up("bob").await;
+        assert_eq!(bob.authorize("late", &[]).await.status(), StatusCode::BAD_REQUEST);
+
+        clients::enable(&idp.db, "late").await.unwrap();
+        assert!(!disabled("late").await);
+        bob.code("late", &[("scope", "openid")]).await;
+        assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED, "what ended stays ended");
+        clients::disable(&idp.db, "late", now).await.unwrap();
+        clients::remove(&idp.db, "late").await.unwrap();
+        for gone in [clients::enable(&idp.db, "late").await, clients::disable(&idp.db, "late", now).await] {
+            assert!(matches!(gone, Err(clients::Error::Unknown)));
+        }
+    }
+
+    async fn what_is_declared_is_disabled_in_the_configuration_alone(db) {
+        let idp = TestIdp::new(db).await;
+        let now = idp.clock.now();
+        assert!(matches!(clients::disable(&idp.db, "web", now).await, Err(clients::Error::Declared)));
+        clients::find(&idp.db, "web").await.unwrap();
+        clients::declare(&idp.db, &crate::fixture::clients()[1..], now).await.unwrap();
+        assert!(matches!(clients::enable(&idp.db, "web").await, Err(clients::Error::Declared)));
+        assert!(clients::find(&idp.db, "web").await.is_err());
+        clients::remove(&idp.db, "web").await.unwrap();
     }
 
     async fn the_id_of_a_client_that_was_shut_out_can_be_given_again(db) {

@@ -1,11 +1,14 @@
-//! `latchkey client add|registration-token|list|show|remove`.
+//! `latchkey client add|registration-token|list|show|disable|enable|remove`.
 
 use std::collections::BTreeSet;
 
 use idp::{
     admin::clients,
     config::{ClientConfig, Registration},
-    store::{ClientId, clients::Client},
+    store::{
+        ClientId,
+        clients::{Client, Listed},
+    },
 };
 use platform::{
     clock::Clock,
@@ -44,11 +47,19 @@ pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Fail
         }
         ClientAction::List => {
             let registered = clients::list_registered(&db).await?;
-            let row = |client: Client| row(&registered, client);
-            let rows: Vec<[String; 4]> = clients::list(&db).await?.into_iter().map(row).collect();
-            table(["CLIENT ID", "NAME", "GRANTS", "FROM"], &rows)
+            let row = |listed: Listed| row(&registered, listed);
+            let rows: Vec<[String; 5]> = clients::list(&db).await?.into_iter().map(row).collect();
+            table(["CLIENT ID", "NAME", "GRANTS", "STATE", "FROM"], &rows)
         }
         ClientAction::Show { client_id } => show(clients::find(&db, &client_id).await?),
+        ClientAction::Disable { client_id } => {
+            clients::disable(&db, &client_id, Clock::System.now()).await?;
+            say(format_args!("{client_id} is shut out, and what it was given is good for nothing more."))
+        }
+        ClientAction::Enable { client_id } => {
+            clients::enable(&db, &client_id).await?;
+            say(format_args!("{client_id} can be used again."))
+        }
         ClientAction::Remove { client_id } => {
             clients::remove(&db, &client_id).await?;
             say(format_args!("{client_id} is gone, with everything that it was given."))
@@ -92,13 +103,15 @@ fn printed(id: &str, secret: Option<&SecretString>, with_keys: bool, issuer: &st
     }
 }
 
-fn row(registered: &BTreeSet<ClientId>, client: Client) -> [String; 4] {
+fn row(registered: &BTreeSet<ClientId>, Listed { client, disabled_at }: Listed) -> [String; 5] {
     let from = match client.declared {
         true => "configuration",
         false if registered.contains(&client.id) => "registration",
         false => "command line",
     };
-    [client.id.to_string(), client.name, client.grant_types.0.join(" "), from.to_owned()]
+    let state = if disabled_at.is_some() { "disabled" } else { "active" };
+    let grants = client.grant_types.0.join(" ");
+    [client.id.to_string(), client.name, grants, state.to_owned(), from.to_owned()]
 }
 
 fn show(client: Client) -> Result<(), Failure> {

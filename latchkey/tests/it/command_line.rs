@@ -68,6 +68,16 @@ on_each_database! {
             request.send().await.unwrap().status()
         };
         assert_eq!(ask().await, 200);
+        place.run(&["client", "disable", "shop"]).good();
+        assert!(place.run(&["client", "list"]).good().stdout.lines().any(|line| line.starts_with("shop") && line.contains("disabled")));
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        assert_eq!(ask().await, 401);
+        place.run(&["client", "enable", "shop"]).good();
+        assert_eq!(ask().await, 200);
+        for action in ["disable", "enable", "remove"] {
+            assert_eq!(place.run(&["client", action, "latchkey-web"]).failure().len(), 1, "{action}");
+            assert_eq!(place.run(&["client", action, "nobody"]).failure().len(), 1, "{action}");
+        }
         place.run(&["client", "remove", "shop"]).good();
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         assert_eq!(ask().await, 401);
