@@ -33,7 +33,11 @@ fn behind_proxy(authority: &Authority) -> (Place, [String; 3]) {
 }
 
 /// Killed when dropped. It is a single process.
-struct Nginx(Child);
+struct Nginx {
+    process: Child,
+    /// Where it speaks plain http.
+    plain: u16,
+}
 
 impl Nginx {
     /// `None` ("skipped: …") where it is not installed.
@@ -45,7 +49,8 @@ impl Nginx {
         };
         let directory = place.dir.path().join("nginx");
         std::fs::create_dir(&directory).unwrap();
-        std::fs::write(directory.join("latchkey.conf"), localised(place, behind, authority)).unwrap();
+        let plain = free_port();
+        std::fs::write(directory.join("latchkey.conf"), localised(place, behind, authority, plain)).unwrap();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};", directory.display()));
         let main = format!(
@@ -57,29 +62,39 @@ impl Nginx {
         let log = std::fs::File::create(directory.join("stderr")).unwrap();
         let mut command = Command::new(program);
         command.arg("-p").arg(&directory).args(["-c", "nginx.conf", "-e", "stderr"]);
-        Some(Self(command.stdin(Stdio::null()).stderr(log).spawn().unwrap()))
+        Some(Self { process: command.stdin(Stdio::null()).stderr(log).spawn().unwrap(), plain })
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 /// The recommended configuration with the names, ports and files of this test.
-fn localised(place: &Place, behind: &[String; 3], authority: &Authority) -> String {
+fn localised(place: &Place, behind: &[String; 3], authority: &Authority, plain: u16) -> String {
     let (certificate, key) = authority.issue(place.dir.path());
     let letsencrypt = "/etc/letsencrypt/live/example.com";
     let mut replacements = vec![
         (format!("{letsencrypt}/fullchain.pem"), certificate.display().to_string()),
         (format!("{letsencrypt}/privkey.pem"), key.display().to_string()),
+        ("    listen 80;\n    listen [::]:80;\n".to_owned(), format!("    listen 127.0.0.1:{plain};\n")),
         (
-            "    listen 80;\n    listen [::]:80;\n".to_owned(),
-            format!("    listen 127.0.0.1:{};\n", free_port()),
+            "    listen 80 default_server;\n    listen [::]:80 default_server;\n".to_owned(),
+            format!("    listen 127.0.0.1:{plain} default_server;\n"),
+        ),
+        (
+            "    server_name id.example.com api.example.com tasks.example.com;".to_owned(),
+            "    server_name localhost;".to_owned(),
         ),
     ];
+    let defaults = [&place.idp, &place.api, &place.web].map(|url| {
+        format!("    listen 127.0.0.1:{} ssl http2 default_server;\n", url.rsplit(':').next().unwrap())
+    });
+    let default = "    listen 443 ssl http2 default_server;\n    listen [::]:443 ssl http2 default_server;\n";
+    replacements.push((default.to_owned(), defaults.concat()));
     let services = [("id", &place.idp, "9000"), ("api", &place.api, "8000"), ("tasks", &place.web, "3000")];
     for ((name, url, port), address) in services.into_iter().zip(behind) {
         let outside = url.rsplit(':').next().unwrap();
@@ -103,7 +118,7 @@ fn localised(place: &Place, behind: &[String; 3], authority: &Authority) -> Stri
 async fn from_sign_up_to_log_in_behind_nginx() {
     let authority = Authority::new();
     let (place, behind) = behind_proxy(&authority);
-    let Some(_nginx) = Nginx::start(&place, &behind, &authority) else { return };
+    let Some(nginx) = Nginx::start(&place, &behind, &authority) else { return };
     let node = place.spawn(&[]);
     node.wait_for_output("Ctrl-C").await;
     let visitor = Visitor::with(authority.client().build().unwrap());
@@ -127,12 +142,39 @@ async fn from_sign_up_to_log_in_behind_nginx() {
     assert!(location.starts_with("https://localhost:9/cb?") && location.contains(&state), "{location}");
 
     // Nothing but the issuer's address is in what it publishes, whatever name it was asked by.
-    let discovery = format!("{}/.well-known/openid-configuration", place.idp);
+    let discovery = "/.well-known/openid-configuration";
     let http1 = authority.client().http1_only().build().unwrap();
-    let asked = http1.get(discovery).header("host", "evil.example").send().await.unwrap();
+    let directly = format!("http://{}{discovery}", behind[0]);
+    let asked = http1.get(directly).header("host", "evil.example").send().await.unwrap();
     let published = asked.text().await.unwrap();
     let clean = !published.contains("evil") && !published.contains("http://");
     assert!(published.contains(&place.idp) && clean, "{published}");
+
+    // By another name nginx answers nothing, and leads nowhere.
+    let plain = format!("http://127.0.0.1:{}/", nginx.plain);
+    let moved = http1.get(&plain).header("host", "localhost").send().await.unwrap();
+    assert_eq!(
+        (moved.status().as_u16(), moved.headers()["location"].to_str().unwrap()),
+        (301, "https://localhost/")
+    );
+    for url in [&plain, &format!("{}{discovery}", place.idp)] {
+        let asked = http1.get(url).header("host", "evil.example").send().await;
+        assert!(asked.is_err(), "{asked:?}");
+    }
+    let port = place.idp.rsplit(':').next().unwrap();
+    let unknown = authority
+        .client()
+        .tls_danger_accept_invalid_certs(true)
+        .resolve("evil.example", ([127, 0, 0, 1], port.parse().unwrap()).into());
+    let asked = unknown.build().unwrap().get(format!("https://evil.example:{port}/")).send().await;
+    assert!(asked.is_err(), "{asked:?}");
+
+    // What is too large is refused in the form that apps expect.
+    let large = http1.post(format!("{}/token", place.idp)).body("x".repeat(66 * 1024)).send().await.unwrap();
+    assert_eq!(
+        (large.status().as_u16(), large.text().await.unwrap().as_str()),
+        (413, r#"{"error":"invalid_request"}"#)
+    );
     node.stop().await;
 }
 
