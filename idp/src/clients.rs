@@ -22,12 +22,12 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(1);
 const CAPACITY: u64 = 10_000;
 
-/// Why nobody can say at this moment which client an id stands for: its document has to wait.
+/// Why a client has to wait for its answer: its document cannot be fetched now, or too much was asked for.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum NotNow {
     #[error("too many documents of clients are being fetched")]
     Busy,
-    #[error("too many clients that nobody knew were named from one network")]
+    #[error("too much was asked for from one network: clients that nobody knew, or codes for devices")]
     Throttled(Wait),
 }
 

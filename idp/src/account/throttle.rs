@@ -77,6 +77,14 @@ pub async fn user_code(app: &App, user: UserId) -> Result<Result<Attempt, Wait>,
     admit(app, vec![by_person, by_network]).await
 }
 
+/// Before a device that proves nothing is given a code: each is a row until it expires. Many devices may share a
+/// network, and ask again when nobody came.
+pub async fn device(app: &App) -> Result<Result<Attempt, Wait>, Error> {
+    let key = SecretHash::of(&format!("device from\n{}", address::network(current().client)));
+    let free = app.config.throttle.per_network.saturating_mul(4);
+    admit(app, vec![Counter { key, free, cleared_by_success: false }]).await
+}
+
 /// Before an app registers itself without a token: each is a row that stays.
 pub async fn register(app: &App) -> Result<Result<Attempt, Wait>, Error> {
     admit(app, by_network("registration", &app.config.throttle)).await

@@ -25,7 +25,10 @@ use super::{
     user_code::UserCode,
 };
 use crate::{
-    App, config,
+    App,
+    account::throttle,
+    clients::NotNow,
+    config,
     error::PageError,
     store::{
         Words,
@@ -66,6 +69,9 @@ pub async fn post(
     let client = authenticate(&app, &headers, &parameters).await?;
     if !client.grant_types.has(token::DEVICE_CODE) {
         return Err(TokenError::UnauthorizedClient("the client is not registered for this grant type"));
+    }
+    if client.is_public() {
+        throttle::device(&app).await?.map_err(NotNow::Throttled)?;
     }
     let now = app.clock.now();
     let expires_in = app.config.tokens.device_code_lifetime;

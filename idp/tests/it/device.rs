@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use idp::{
-    admin,
+    Config, admin,
     config::ClientConfig,
     store::{ClientId, SessionId, device_authorizations, sweep},
 };
@@ -19,7 +19,12 @@ const GRANT_TYPE: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-typ
 
 /// `tv` is public and asks for consent; `console` is confidential and first-party.
 async fn idp_with_devices(db: TestDb) -> TestIdp {
+    idp_with_devices_and(db, |_| {}).await
+}
+
+async fn idp_with_devices_and(db: TestDb, change: impl FnOnce(&mut Config)) -> TestIdp {
     TestIdp::with(db, |config| {
+        change(config);
         let grants = ["authorization_code", "refresh_token", GRANT_TYPE.1].map(str::to_owned).to_vec();
         let clients = clients();
         let like = |client: &str, id: &str| ClientConfig {
@@ -319,6 +324,22 @@ on_each_database! {
     }
 
     /// A code that is taken is not given again, and codes of nobody's session are nobody's.
+    /// What anybody may ask for that names a public client is counted; the others have said who they are.
+    async fn one_network_cannot_let_devices_wait_without_end(db) {
+        let idp = idp_with_devices_and(db, |config| config.throttle.per_network = 2).await;
+        for _ in 0..8 {
+            idp.device("tv", "openid").await;
+        }
+        let refused = idp.ask("tv", &[]).send().await.unwrap();
+        assert_eq!((refused.status(), &refused.headers()["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap()));
+        assert_eq!(refused.json::<Value>().await.unwrap(), json!({"error": "temporarily_unavailable"}));
+        idp.device("console", "openid").await;
+        idp.clock.advance(TimeDelta::seconds(1));
+        idp.device("tv", "openid").await;
+        let (status, _) = answer(idp.ask("tv", &[])).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    }
+
     async fn user_codes_are_unique(db) {
         let idp = idp_with_devices(db).await;
         let now = idp.clock.now();
