@@ -15,7 +15,7 @@ use platform::{
 };
 use serde::Deserialize;
 
-use crate::{admin, store::clients::Profile};
+use crate::{admin, outbound, store::clients::Profile};
 
 pub use client::ClientConfig;
 pub use resource::Resource;
@@ -253,6 +253,13 @@ impl Config {
         for (index, client) in self.clients.iter().enumerate() {
             for reason in admin::clients::check(client) {
                 mistakes.add(format!("idp.clients[{index}]"), reason);
+            }
+            for (key, uri) in
+                [("jwks_uri", &client.jwks_uri), ("backchannel_logout_uri", &client.backchannel_logout_uri)]
+            {
+                if let Some(reason) = uri.as_deref().and_then(|uri| outbound::refuse_declaration(uri, self)) {
+                    mistakes.add(format!("idp.clients[{index}].{key}"), reason);
+                }
             }
             if self.clients.iter().take(index).any(|other| other.client_id == client.client_id) {
                 mistakes.add(format!("idp.clients[{index}].client_id"), "is used twice");

@@ -130,6 +130,11 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let keys = KeyRing::open(&config.keys_dir, now)?;
     let master = keys::master_secret(&config.keys_dir)?;
     admin::clients::declare(&db, &config.clients, now).await?;
+    if !config.token_exchange.is_empty() {
+        for unknown in config.unknown_in_token_exchange(&admin::clients::list(&db).await?) {
+            tracing::warn!("{unknown}");
+        }
+    }
     let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
 
     let documents = config

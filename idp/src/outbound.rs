@@ -6,7 +6,12 @@
 
 mod addresses;
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use platform::{config::is_loopback, tls};
@@ -40,7 +45,7 @@ pub struct Outbound {
 /// Why there is no answer; for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("it is no URL that is asked: {0}")]
+    #[error("it is no URL that is asked: it {0}")]
     Refused(&'static str),
     #[error("{0}")]
     Failed(String),
@@ -90,8 +95,7 @@ impl Outbound {
             unchecked: build(client())?,
             allowed,
             own: settings.own.clone().into(),
-            http_on_loopback: Url::parse(&config.issuer)
-                .is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer)),
+            http_on_loopback: http_on_loopback(&config.issuer),
         })
     }
 
@@ -119,27 +123,42 @@ impl Outbound {
     }
 
     fn admit(&self, uri: &str) -> Result<(&reqwest::Client, Url), Error> {
-        let url = Url::parse(uri).map_err(|_| Error::Refused("it cannot be read"))?;
+        let url = Url::parse(uri).map_err(|_| Error::Refused("cannot be read"))?;
         if self.own.iter().any(|own| own == uri) {
             return Ok((&self.unchecked, url));
         }
-        if let Some(reason) = refuse_registration(uri) {
-            return Err(Error::Refused(reason));
+        let refused = refuse_registration(uri).or_else(|| refuse(&url, &self.allowed, self.http_on_loopback));
+        match refused {
+            Some(reason) => Err(Error::Refused(reason)),
+            None => Ok((&self.checked, url)),
         }
-        if url.scheme() != "https" && !self.http_on_loopback {
-            return Err(Error::Refused("it is http, and the issuer is not"));
-        }
-        // Nobody asks a resolver for what is an address already.
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => Some(address.into()),
-            Some(Host::Ipv6(address)) => Some(address.into()),
-            _ => None,
-        };
-        if address.is_some_and(|address| !addresses::may_reach(address, &self.allowed)) {
-            return Err(Error::Refused("its address is not a public one, and not allowed"));
-        }
-        Ok((&self.checked, url))
     }
+}
+
+/// Why a declared client's URI could never be asked, whatever its name resolves to.
+#[must_use]
+pub fn refuse_declaration(uri: &str, config: &Config) -> Option<&'static str> {
+    let url = Url::parse(uri).ok()?;
+    refuse(&url, &config.outbound.allowed_addresses, http_on_loopback(&config.issuer))
+}
+
+fn http_on_loopback(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer))
+}
+
+fn refuse(url: &Url, allowed: &[IpNet], http_on_loopback: bool) -> Option<&'static str> {
+    if url.scheme() != "https" && !http_on_loopback {
+        return Some("is http, and the issuer is not");
+    }
+    // Nobody asks a resolver for what is an address already, nor for what always means this machine.
+    let addresses: &[IpAddr] = match url.host() {
+        Some(Host::Ipv4(address)) => &[address.into()],
+        Some(Host::Ipv6(address)) => &[address.into()],
+        Some(Host::Domain("localhost")) => &[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        _ => return None,
+    };
+    let reached = addresses.iter().any(|address| addresses::may_reach(*address, allowed));
+    (!reached).then_some("has an address that is not public, and not in idp.outbound.allowed_addresses")
 }
 
 /// Why a URI of ours to ask cannot be registered.

@@ -7,6 +7,7 @@ use super::Config;
 use crate::{
     admin,
     oauth2::{redirect_uri, token::TOKEN_EXCHANGE},
+    store::clients::Client,
 };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -62,5 +63,43 @@ impl TokenExchange {
                 wrong(key, format!("{value:?} is not an absolute URI without a fragment or spaces"));
             }
         }
+    }
+}
+
+impl Config {
+    /// Names in the rules that mean nobody among the clients that are `known`: one sentence each, for the log. They
+    /// may be registered later.
+    #[must_use]
+    pub(crate) fn unknown_in_token_exchange(&self, known: &[Client]) -> Vec<String> {
+        let mut unknown = Vec::new();
+        let client = |id: &str| known.iter().find(|client| client.id.0 == id);
+        for (index, rule) in self.token_exchange.iter().enumerate() {
+            let mut say = |key: &str, name: &str, what: &str| {
+                unknown.push(format!("idp.token_exchange[{index}].{key}: {name:?} {what}"));
+            };
+            match client(&rule.client) {
+                None => say("client", &rule.client, "is no client"),
+                Some(client) if !client.grant_types.has(TOKEN_EXCHANGE) => {
+                    say("client", &rule.client, "is registered without the grant type of token exchange");
+                }
+                Some(_) => {}
+            }
+            for name in rule.subject_client.iter().filter(|name| client(name).is_none()) {
+                say("subject_client", name, "is no client");
+            }
+            for (key, names) in [("subject_audience", &rule.subject_audience), ("audience", &rule.audience)] {
+                let is_audience = |name: &String| {
+                    self.resources.iter().any(|resource| resource.identifier == *name)
+                        || known.iter().any(|client| {
+                            client.id.0 == *name
+                                || client.audience.split_ascii_whitespace().any(|one| one == name)
+                        })
+                };
+                for name in names.iter().filter(|name| !is_audience(name)) {
+                    say(key, name, "is no resource, no client and no client's audience");
+                }
+            }
+        }
+        unknown
     }
 }

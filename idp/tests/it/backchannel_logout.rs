@@ -291,6 +291,19 @@ on_each_database! {
         assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     }
 
+    async fn an_app_that_may_not_be_asked_is_given_up_at_once(db) {
+        let idp = TestIdp::with(db, |config| {
+            config.clients[0].backchannel_logout_uri = Some("https://10.0.0.1/logout".to_owned());
+        }).await;
+        let browser = idp.signed_up("alice").await;
+        use_app(&idp, &browser, "web", &[]).await;
+        browser.post("/logout/confirm", &[]).await;
+        sleep(Duration::from_millis(500)).await;
+        let later = idp.clock.now() + TimeDelta::hours(1);
+        let owed = deliveries::clients_due(&mut idp.db.read().await.unwrap(), later).await.unwrap();
+        assert_eq!(owed, []);
+    }
+
     async fn an_app_that_is_down_is_tried_again_and_one_that_refuses_is_not(db) {
         let (idp, apps, _server) = idp_with_apps(db).await;
         let browser = idp.signed_up("alice").await;

@@ -139,6 +139,72 @@ fn rules_for_exchanging_tokens_have_to_make_sense() {
     assert_eq!(failure[0], "idp.token_exchange[0].subject_client: a text or a list of texts");
 }
 
+/// They may be registered later: this is no mistake.
+#[tokio::test]
+async fn rules_for_exchanging_tokens_that_name_nobody_are_said_at_start() {
+    let place = Place::new();
+    let toml = "[[idp.clients]]
+        client_id = 'shop'
+        redirect_uris = ['https://shop.example/cb']
+        audience = 'https://shop.example'
+        [[idp.resources]]
+        identifier = 'https://stock.example'
+        [[idp.token_exchange]]
+        client = 'getaway'
+        subject_client = ['shop', 'shpo']
+        subject_audience = 'https://shop.example'
+        audience = ['https://stock.example', 'https://stokc.example']";
+    std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+    place.run(&["config", "check"]).good();
+    place.run(&["client", "add", "bare", "--grant-type", "client_credentials"]).good();
+    let said = async || {
+        let node = place.spawn(&["idp"]);
+        node.wait_for_output("identity provider is running").await;
+        let log = node.log();
+        node.stop().await;
+        log.matches("idp.token_exchange[0].").count()
+    };
+    assert_eq!(said().await, 3, "getaway, shpo, stokc");
+    let mended =
+        toml.replace("getaway", "bare").replace(", 'shpo'", "").replace(", 'https://stokc.example'", "");
+    std::fs::write(place.dir.path().join("latchkey.toml"), mended).unwrap();
+    assert_eq!(said().await, 1, "bare has another grant type");
+}
+
+#[test]
+fn what_clients_declare_that_could_never_be_reached_is_a_mistake() {
+    let mut place = Place::new();
+    let declare = |issuer: &str, logout: &str, jwks: &str, allowed: &str| {
+        let toml = format!(
+            "[idp.outbound]
+            allowed_addresses = [{allowed}]
+            [[idp.clients]]
+            client_id = 'shop'
+            redirect_uris = ['https://shop.example/cb']
+            backchannel_logout_uri = '{logout}'
+            jwks_uri = '{jwks}'"
+        );
+        place.set("IDP__ISSUER", issuer);
+        std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
+        place.run(&["config", "check"])
+    };
+    let (public, own) = ("https://id.example", "http://localhost:9000");
+    let mut declare = declare;
+    for logout in ["http://localhost:3000/x", "http://127.0.0.1/x", "https://[::1]/x", "https://10.0.0.1/x"] {
+        for (jwks, mistakes) in [("https://shop.example/keys", 1), (logout, 2)] {
+            let failure = declare(public, logout, jwks, "").failure();
+            assert_eq!(failure.len(), mistakes, "{failure:?}");
+            assert!(failure.iter().all(|line| line.starts_with("idp.clients[0].")), "{failure:?}");
+        }
+        assert_eq!(declare(own, logout, "https://shop.example/keys", "").failure().len(), 1, "{logout}");
+        let allowed = "'127.0.0.0/8', '::1/128', '10.0.0.0/8'";
+        declare(own, logout, logout, allowed).good();
+        let by_https = logout.starts_with("https:");
+        assert_eq!(declare(public, logout, logout, allowed).status.success(), by_https, "{logout}");
+    }
+    declare(public, "https://shop.example/x", "https://shop.example/keys", "").good();
+}
+
 /// Each documented key with its documented default makes the configuration that no configuration makes.
 #[test]
 fn the_configuration_reference_has_every_key_and_its_default() {
