@@ -7,7 +7,7 @@ use super::Config;
 use crate::{
     admin,
     oauth2::{redirect_uri, token::TOKEN_EXCHANGE},
-    store::clients::Client,
+    store::clients::{Client, Listed},
 };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -70,8 +70,9 @@ impl Config {
     /// Names in the rules that mean nobody among the clients that are `known`: one sentence each, for the log. They
     /// may be registered later.
     #[must_use]
-    pub(crate) fn unknown_in_token_exchange(&self, known: &[Client]) -> Vec<String> {
+    pub(crate) fn unknown_in_token_exchange(&self, known: &[Listed]) -> Vec<String> {
         let mut unknown = Vec::new();
+        let known: Vec<&Client> = known.iter().map(|listed| &listed.client).collect();
         let client = |id: &str| known.iter().find(|client| client.id.0 == id);
         for (index, rule) in self.token_exchange.iter().enumerate() {
             let mut say = |key: &str, name: &str, what: &str| {
