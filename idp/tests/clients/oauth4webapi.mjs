@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, EMAIL, browse, connect } from './browser.mjs'
+import { ISSUER, API, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, POST_LOGOUT_REDIRECT_URI, EMAIL, browse, connect } from './browser.mjs'
 
 const insecure = { [oauth.allowInsecureRequests]: true }
 const issuer = new URL(ISSUER)
 const client = { client_id: CLIENT_ID }
 const secret = oauth.ClientSecretBasic(CLIENT_SECRET)
 
+let hint
 for (const algorithm of ['oidc', 'oauth2']) {
   const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm, ...insecure }))
   const verifier = oauth.generateRandomCodeVerifier()
@@ -34,6 +35,7 @@ for (const algorithm of ['oidc', 'oauth2']) {
       { expectedNonce: nonce, requireIdToken: true })
 
     const { sub } = oauth.getValidatedIdTokenClaims(tokens)
+    hint = tokens.id_token
     const userinfo = await oauth.userInfoRequest(server, client, tokens.access_token, insecure)
     assert.equal((await oauth.processUserInfoResponse(server, client, sub, userinfo)).email, EMAIL)
 
@@ -78,3 +80,7 @@ for (const decision of ['allow', 'deny']) {
 
 const resource = await oauth.processResourceDiscoveryResponse(new URL(API), await oauth.resourceDiscoveryRequest(new URL(API), insecure))
 assert.deepEqual(resource.authorization_servers, [ISSUER])
+
+const leave = { id_token_hint: hint, post_logout_redirect_uri: POST_LOGOUT_REDIRECT_URI, state: 'bye' }
+const left = await browse(`${server.end_session_endpoint}?${new URLSearchParams(leave)}`)
+assert.equal(left.href, `${POST_LOGOUT_REDIRECT_URI}?state=bye`)

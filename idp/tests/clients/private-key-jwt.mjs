@@ -1,7 +1,8 @@
-// private_key_jwt with openid-client: `keys` makes a key pair in files here; without it, the client uses them.
+// private_key_jwt with openid-client and oauth4webapi: `keys` makes a key pair in files here; without it, the client uses them.
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { exportJWK, generateKeyPair, importJWK } from 'jose'
+import * as oauth from 'oauth4webapi'
 import * as client from 'openid-client'
 import { ISSUER, CLIENT_ID } from './browser.mjs'
 
@@ -29,5 +30,11 @@ if (process.argv[2] === 'keys') {
     assert.equal((await client.tokenIntrospection(config, tokens.access_token)).client_id, CLIENT_ID)
     await client.tokenRevocation(config, tokens.access_token)
     assert.equal((await client.tokenIntrospection(config, tokens.access_token)).active, false)
+
+    const insecure = { [oauth.allowInsecureRequests]: true }
+    const [server, self] = [config.serverMetadata(), { client_id: CLIENT_ID }]
+    const assertion = oauth.PrivateKeyJwt({ key, kid: jwk.kid })
+    const answer = await oauth.clientCredentialsGrantRequest(server, self, assertion, { scope: 'tasks:read' }, insecure)
+    assert.equal((await oauth.processClientCredentialsResponse(server, self, answer)).token_type, 'bearer')
   }
 }
