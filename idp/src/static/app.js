@@ -46,7 +46,9 @@ for (const form of document.querySelectorAll('form[data-strength]')) {
   form.elements.password.addEventListener('input', event => {
     clearTimeout(waiting)
     asked?.abort()
-    if (!event.target.value) return void (strength.hidden = true)
+    // At once: what the answer brings must not move the button from under the pointer.
+    strength.hidden = !event.target.value
+    if (strength.hidden) return
     waiting = setTimeout(async () => {
       asked = new AbortController()
       try {
@@ -56,7 +58,6 @@ for (const form of document.querySelectorAll('form[data-strength]')) {
         const answer = await response.json()
         meter.value = answer.score
         label.textContent = answer.label
-        strength.hidden = false
       } catch { /* the server judges again when the form is sent */ }
     }, 250)
   })
