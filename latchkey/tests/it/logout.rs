@@ -70,7 +70,7 @@ on_each_database! {
         let form = [("grant_type", "client_credentials"), ("client_assertion_type", kind), ("client_assertion", assertion)];
         let answer = http().post(format!("{}/token", place.idp)).form(&form).send().await.unwrap();
         assert_eq!(answer.status(), 401);
-        assert!(node.log().contains("no public address"), "{}", node.log());
+        assert!(node.log().contains("an address that is not public"), "{}", node.log());
         node.stop().await;
     }
 }
