@@ -145,22 +145,8 @@ fn router(app: App) -> Router {
         .merge(assets)
 }
 
-/// In small batches, so that nobody waits long for the database.
 async fn sweep(app: App) {
-    let (now, idle_since) = (app.clock.now(), app.idle_since());
-    let swept = async {
-        loop {
-            let mut tx = app.db.write().await?;
-            let swept = store::sessions::sweep(&mut tx, now, idle_since).await?
-                + store::logins::sweep(&mut tx, now).await?
-                + store::logout_tokens::sweep(&mut tx, now).await?;
-            tx.commit().await?;
-            if swept == 0 {
-                return Ok::<(), platform::db::Error>(());
-            }
-        }
-    };
-    if let Err(error) = swept.await {
+    if let Err(error) = store::sweep(&app.db, app.clock.now(), app.idle_since()).await {
         tracing::error!(%error, "what has expired could not be deleted");
     }
 }

@@ -4,6 +4,26 @@ pub(crate) mod logins;
 pub(crate) mod logout_tokens;
 pub(crate) mod sessions;
 
+use chrono::{DateTime, Utc};
+use platform::db::{Db, Error};
+
+/// Each removes at most `$2` rows of what has expired.
+const EXPIRED: [&str; 3] = [
+    "DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM logins WHERE state_hash IN (SELECT state_hash FROM logins WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM logout_tokens WHERE jti_hash IN (
+         SELECT jti_hash FROM logout_tokens WHERE expires_at <= $1 LIMIT $2)",
+];
+/// Removes sessions that nobody has used for long.
+const IDLE: [&str; 1] = [
+    "DELETE FROM sessions WHERE id_hash IN (SELECT id_hash FROM sessions WHERE last_seen_at <= $1 LIMIT $2)",
+];
+
+/// Removes what nobody can use any more; returns how many rows.
+pub(crate) async fn sweep(db: &Db, now: DateTime<Utc>, idle_since: DateTime<Utc>) -> Result<u64, Error> {
+    Ok(db.sweep(&EXPIRED, now).await? + db.sweep(&IDLE, idle_since).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -73,8 +93,12 @@ mod tests {
                 };
                 logins::insert(&mut tx, &SecretHash::of(state), &browser, &login).await.unwrap();
             }
-            assert_eq!(sessions::sweep(&mut tx, now, idle_since).await.unwrap(), 2);
-            assert_eq!(logins::sweep(&mut tx, now).await.unwrap(), 1);
+            for (jti, expires_at) in [("alive", future), ("expired", past)] {
+                assert!(logout_tokens::insert(&mut tx, &SecretHash::of(jti), expires_at).await.unwrap());
+            }
+            tx.commit().await.unwrap();
+            assert_eq!(sweep(&db, now, idle_since).await.unwrap(), 4, "two sessions, a log-in, a logout token");
+            let mut tx = db.write().await.unwrap();
             assert!(sessions::find(&mut tx, &alive, now, idle_since).await.unwrap().is_some());
             assert!(logins::redeem(&mut tx, &alive, &browser, now).await.unwrap().is_some());
             tx.commit().await.unwrap();

@@ -64,17 +64,3 @@ pub(crate) async fn redeem(
         .await
     })
 }
-
-/// Deletes what nobody can finish any more.
-pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query(
-            "DELETE FROM logins WHERE state_hash IN
-             (SELECT state_hash FROM logins WHERE expires_at <= $1 LIMIT 500)",
-        )
-        .bind(now)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected())
-    })
-}

@@ -19,17 +19,3 @@ pub(crate) async fn insert(tx: &mut Tx, jti: &SecretHash, expires_at: DateTime<U
         .map(|done| done.rows_affected() == 1)
     })
 }
-
-/// Deletes what has expired.
-pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query(
-            "DELETE FROM logout_tokens WHERE jti_hash IN
-             (SELECT jti_hash FROM logout_tokens WHERE expires_at <= $1 LIMIT 500)",
-        )
-        .bind(now)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected())
-    })
-}

@@ -126,18 +126,3 @@ pub(crate) async fn delete_by_subject(tx: &mut Tx, subject: &SecretHash) -> Resu
             .map(|done| done.rows_affected())
     })
 }
-
-/// Deletes what has ended.
-pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>, idle_since: DateTime<Utc>) -> Result<u64, Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query(
-            "DELETE FROM sessions WHERE id_hash IN
-             (SELECT id_hash FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2 LIMIT 500)",
-        )
-        .bind(now)
-        .bind(idle_since)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected())
-    })
-}
