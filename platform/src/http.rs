@@ -21,7 +21,7 @@ use ipnet::IpNet;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{address, db::Db};
+use crate::{address, db::Db, linger::lingering};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -104,7 +104,7 @@ async fn observe(State(observed): State<Observed>, request: Request, next: Next)
         secure(&mut response, call.id, observed.https);
         return response;
     }
-    let handling = AssertUnwindSafe(CURRENT.scope(call, next.run(request))).catch_unwind();
+    let handling = AssertUnwindSafe(CURRENT.scope(call, next.run(request.map(lingering)))).catch_unwind();
     let mut response = match tokio::time::timeout(TIMEOUT, handling.instrument(span.clone())).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
@@ -118,7 +118,7 @@ async fn observe(State(observed): State<Observed>, request: Request, next: Next)
     };
 
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        // The rest of the body is not read: on this connection nothing can follow (RFC 9112 §9.6).
+        // The rest of the body may not be read to its end: on this connection nothing can follow (RFC 9112 §9.6).
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     tracing::info!(

@@ -10,6 +10,7 @@ pub mod db;
 pub mod dpop;
 pub mod http;
 pub mod jws;
+mod linger;
 pub mod pages;
 pub mod place;
 pub mod secret;
