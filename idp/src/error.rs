@@ -3,7 +3,7 @@
 use axum::{
     Extension,
     http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use platform::{
     db,
@@ -27,6 +27,9 @@ pub enum PageError {
     Gone,
     #[error("sign-up is closed")]
     SignUpClosed,
+    /// Something else comes first, at this place of ours.
+    #[error("something else comes first")]
+    Elsewhere(String),
     #[error(transparent)]
     Busy(#[from] Busy),
     #[error(transparent)]
@@ -53,6 +56,7 @@ impl IntoResponse for PageError {
         let refuse = |status, title, message| (status, Extension(Refusal { title, message })).into_response();
         match self {
             Self::Form(error) => error.into_response(),
+            Self::Elsewhere(place) => Redirect::to(&place).into_response(),
             Self::Internal(error) => {
                 tracing::error!(%error, "storage failed");
                 if db::is_busy(&error) {

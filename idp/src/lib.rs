@@ -2,6 +2,7 @@
 
 mod account;
 pub mod admin;
+mod audit;
 mod clients;
 pub mod config;
 mod email;
@@ -249,6 +250,7 @@ fn router(app: App) -> Router {
         .route("/device", get(account::device::get).post(account::device::post))
         .route("/device/confirm", get(account::device::confirm).post(account::device::decide))
         .route("/account", get(account::home::account))
+        .route("/account/security", get(account::security::get))
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
         .fallback(account::not_found)

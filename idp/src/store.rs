@@ -16,6 +16,7 @@ pub mod pushed_authorization_requests;
 pub mod refresh_tokens;
 pub mod revoked_access_tokens;
 pub mod sessions;
+pub mod sign_ins;
 mod sweep;
 pub mod throttles;
 pub mod users;

@@ -20,3 +20,4 @@ pub mod telemetry;
 #[expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "test support fails loudly")]
 pub mod testing;
 pub mod tls;
+pub mod toast;

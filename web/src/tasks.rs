@@ -43,5 +43,5 @@ fn back(app: &App, place: &Place, outcome: Result<Toast, api_client::Error>) -> 
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(toast.redirect(app, &place.path()))
+    Ok(toast.redirect(&app.site, &place.path()))
 }

@@ -58,7 +58,7 @@ pub(crate) fn respond(
 ) -> Response {
     // Browsers hold `form-action` against the redirects that follow a form: logging in or out goes there.
     let provider = FormTarget(origin(&app.config.issuer));
-    let shown = shown.map(|_| [(header::SET_COOKIE, Toast::shown(app))]);
+    let shown = shown.map(|_| [(header::SET_COOKIE, Toast::shown(&app.site))]);
     (status, Extension(provider), shown, render(template.render())).into_response()
 }
 

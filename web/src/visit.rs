@@ -34,7 +34,7 @@ impl FromRequestParts<App> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let page = Page::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
-        let toast = Toast::waiting(app, &parts.headers);
+        let toast = Toast::waiting(&app.site, &parts.headers);
         let session = Session::find(app, &parts.headers).await;
         Ok(Self { page, toast, session: session.map_err(|error| PageError::from(error).into_response())? })
     }
@@ -97,7 +97,7 @@ pub(crate) async fn layer(State(app): State<App>, request: Request, next: Next) 
     }
     if sent && !asks {
         let toast = if ended { Toast::SessionEnded } else { Toast::StepUp };
-        response.headers_mut().append(header::SET_COOKIE, toast.leave(&app));
+        response.headers_mut().append(header::SET_COOKIE, toast.leave(&app.site));
     }
     response
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,13 +13,11 @@ use platform::{
 };
 use url::form_urlencoded;
 
-use super::session;
-use crate::{
-    App,
-    error::PageError,
-    oauth2::redirect_uri,
-    store::{clients, sessions::Session},
+use super::{
+    frame::{Frame, Section},
+    session,
 };
+use crate::{App, error::PageError, oauth2::redirect_uri, store::clients};
 
 #[derive(Template)]
 #[template(path = "landing.html")]
@@ -31,9 +29,7 @@ struct Landing<'a> {
 #[derive(Template)]
 #[template(path = "account.html")]
 struct Account<'a> {
-    place: &'a Place,
-    page: &'a Page,
-    session: &'a Session,
+    frame: &'a Frame<'a>,
     since: String,
     apps: Vec<Startable>,
 }
@@ -55,9 +51,7 @@ pub async fn landing(State(app): State<App>, headers: HeaderMap) -> Result<Respo
 
 /// `GET /account`
 pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> Result<Response, PageError> {
-    let Some(session) = session::current(&app, &headers).await? else {
-        return Ok(Redirect::to("/login").into_response());
-    };
+    let session = session::required(&app, &headers, "/account").await?;
     let since = ago(app.clock.now() - session.auth_time);
     let mut conn = app.db.read().await?;
     let apps = clients::list_startable(&mut conn, session.user_id).await?;
@@ -67,8 +61,8 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
         address: begun_here(&uri, &app.config.issuer),
     });
     let apps = apps.collect();
-    let account = Account { place: &app.place, page: &page, session: &session, since, apps };
-    Ok(render(account.render()))
+    let frame = Frame::new(&app, &headers, &page, &session, Section::Overview);
+    Ok(frame.answer(StatusCode::OK, &Account { frame: &frame, since, apps }))
 }
 
 /// OpenID Connect Core §4: the app is told which provider asks it to log the person in.

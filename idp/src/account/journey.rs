@@ -2,10 +2,11 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use platform::pages::{Page, render};
+use platform::pages::{Page, is_local_path, render};
 use serde::Deserialize;
 use url::form_urlencoded::byte_serialize;
 
+use super::session;
 use crate::{
     App,
     error::PageError,
@@ -13,8 +14,12 @@ use crate::{
     store::sessions::Session,
 };
 
+const RETURN_TO: &str = "return_to";
+
 pub enum Journey {
     Account,
+    /// A page of the account that needs a log-in, or one that has just been made.
+    Place(String),
     /// An authorization request waits.
     App(Box<Pending>),
     /// A device waits; its code may be known already.
@@ -27,14 +32,25 @@ pub struct Carried {
     /// The handle of the authorization request that waits.
     request: Option<String>,
     user_code: Option<String>,
+    return_to: Option<String>,
 }
 
 impl Journey {
+    /// To a page of the account; to its first for what is none.
+    fn of_account(place: &str) -> Self {
+        if is_local_path(place) && place.starts_with("/account/") {
+            Self::Place(place.to_owned())
+        } else {
+            Self::Account
+        }
+    }
+
     pub async fn find(app: &App, carried: &Carried, page: &Page) -> Result<Self, PageError> {
-        Ok(match (&carried.request, &carried.user_code) {
-            (Some(handle), _) => Self::App(Box::new(Pending::find(app, handle, page).await?)),
-            (None, Some(code)) => Self::Device(UserCode::parse(code)),
-            (None, None) => Self::Account,
+        Ok(match (&carried.request, &carried.user_code, &carried.return_to) {
+            (Some(handle), ..) => Self::App(Box::new(Pending::find(app, handle, page).await?)),
+            (None, Some(code), _) => Self::Device(UserCode::parse(code)),
+            (None, None, Some(place)) => Self::of_account(place),
+            (None, None, None) => Self::Account,
         })
     }
 
@@ -46,7 +62,7 @@ impl Journey {
     pub fn code(&self) -> Option<&UserCode> {
         match self {
             Self::Device(code) => code.as_ref(),
-            Self::Account | Self::App(_) => None,
+            Self::Account | Self::Place(_) | Self::App(_) => None,
         }
     }
 
@@ -54,9 +70,9 @@ impl Journey {
         matches!(self, Self::Device(_))
     }
 
-    /// Nothing waits: whoever is logged in has nothing to do here.
-    pub fn is_idle(&self) -> bool {
-        matches!(self, Self::Account)
+    /// Whether whoever is logged in has nothing to do on the way any more.
+    pub fn is_over(&self, app: &App, session: &Session) -> bool {
+        matches!(self, Self::Account | Self::Place(_)) && !self.renews(app, session)
     }
 
     /// The name of the app that waits.
@@ -68,15 +84,20 @@ impl Journey {
         self.pending().and_then(|pending| pending.login_hint.as_deref())
     }
 
-    /// Whether an app waits for whoever is logged in to log in again.
+    /// Whether an app or a page waits for whoever is logged in to log in again.
     pub fn renews(&self, app: &App, session: &Session) -> bool {
-        self.pending().is_some_and(|pending| is_renewal(app, pending, session))
+        match self {
+            Self::App(pending) => is_renewal(app, pending, session),
+            Self::Place(_) => !session::is_recent(app, session),
+            Self::Account | Self::Device(_) => false,
+        }
     }
 
     /// What every form and address of this journey has: a parameter's name and value.
     pub fn carried(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Account => None,
+            Self::Place(place) => Some((RETURN_TO, place.clone())),
             Self::App(pending) => Some(("request", pending.handle.clone())),
             Self::Device(code) => {
                 Some(("user_code", code.as_ref().map(UserCode::to_string).unwrap_or_default()))
@@ -94,11 +115,12 @@ impl Journey {
 
     /// Where a person goes who is logged in now.
     pub fn destination(&self) -> String {
-        self.by(match self {
-            Self::Account => "/account",
-            Self::App(_) => "/authorize/resume",
-            Self::Device(_) => "/device",
-        })
+        match self {
+            Self::Account => "/account".to_owned(),
+            Self::Place(place) => place.clone(),
+            Self::App(_) => self.by("/authorize/resume"),
+            Self::Device(_) => self.by("/device"),
+        }
     }
 
     /// A page of this journey. Its form may lead on to the app, which the page's policy must allow.
@@ -116,9 +138,14 @@ impl Journey {
     fn pending(&self) -> Option<&Pending> {
         match self {
             Self::App(pending) => Some(pending),
-            Self::Account | Self::Device(_) => None,
+            Self::Account | Self::Place(_) | Self::Device(_) => None,
         }
     }
+}
+
+/// Where somebody logs in who then goes on at `place`, a page of the account.
+pub fn log_in_for(place: &str) -> String {
+    Journey::of_account(place).by("/login")
 }
 
 /// `path?request=<handle>`

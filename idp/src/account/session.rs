@@ -1,12 +1,20 @@
 //! Who is logged in, in this browser.
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::TimeDelta;
-use platform::secret::{self, ExposeSecret, SecretHash};
+use platform::{
+    http,
+    secret::{self, ExposeSecret, SecretHash},
+};
 
+use super::journey;
 use crate::{
     App, config,
-    store::{self, Tx, UserId, sessions, sessions::Session},
+    error::PageError,
+    store::{
+        self, Tx, UserId, Words,
+        sessions::{self, LogIn, Session},
+    },
 };
 
 /// The cookie's purpose.
@@ -14,6 +22,10 @@ pub const COOKIE: &str = "session";
 const PREFIX: &str = "lkb_";
 /// A session's last use is written down at most this often.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(5);
+/// For what could cost somebody their account, a log-in must not be older.
+pub const RECENT: TimeDelta = TimeDelta::minutes(10);
+/// As much of `User-Agent` as is kept, in characters.
+const MAX_USER_AGENT: usize = 300;
 
 /// The session of this browser, if it has one that is alive.
 pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, store::Error> {
@@ -35,6 +47,21 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
     Ok(session)
 }
 
+/// Whoever is logged in. Others log in first and come back to `here`, a page below `/account`.
+pub async fn required(app: &App, headers: &HeaderMap, here: &str) -> Result<Session, PageError> {
+    current(app, headers).await?.ok_or_else(|| PageError::Elsewhere(journey::log_in_for(here)))
+}
+
+/// Whoever has logged in just now: for everything that could cost somebody their account.
+pub async fn recent(app: &App, headers: &HeaderMap, here: &str) -> Result<Session, PageError> {
+    let session = required(app, headers, here).await?;
+    if is_recent(app, &session) { Ok(session) } else { Err(PageError::Elsewhere(journey::log_in_for(here))) }
+}
+
+pub fn is_recent(app: &App, session: &Session) -> bool {
+    session.auth_time + RECENT >= app.clock.now()
+}
+
 /// Logs a person in after they have proved who they are. Always under a new id in the cookie: one that an
 /// attacker knew before log-in is worth nothing after it. Somebody's own session goes on under it, with what
 /// clients hold of it; another person's ends. Returns the cookie.
@@ -42,26 +69,32 @@ pub async fn start(
     app: &App,
     tx: &mut Tx,
     user: UserId,
+    amr: &Words,
     headers: &HeaderMap,
 ) -> Result<HeaderValue, store::Error> {
     let moment = app.moment();
     let lifetime = app.config.sessions.lifetime;
-    let expires_at = moment.now + config::seconds(lifetime);
     let token = secret::generate(PREFIX);
-    let hash = SecretHash::of(token.expose_secret());
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent: String = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT).collect();
+    let log_in = LogIn {
+        token: &SecretHash::of(token.expose_secret()),
+        amr,
+        user_agent: &user_agent,
+        address: http::current().client,
+        expires_at: moment.now + config::seconds(lifetime),
+    };
     let old = match app.site.cookie(headers, COOKIE) {
         Some(old) => sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await?,
         None => None,
     };
     match old {
-        Some(old) if old.user_id == user => {
-            sessions::renew(tx, old.id, &hash, moment.now, expires_at).await?
-        }
+        Some(old) if old.user_id == user => sessions::renew(tx, old.id, &log_in, moment.now).await?,
         old => {
             if let Some(old) = old {
                 sessions::end(tx, old.id, moment.now).await?;
             }
-            sessions::insert(tx, user, &hash, moment.now, expires_at).await?;
+            sessions::insert(tx, user, &log_in, moment.now).await?;
         }
     }
     Ok(app.site.set_cookie(COOKIE, token.expose_secret(), Some(lifetime.into())))

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::{
     extract::{Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{AppendHeaders, IntoResponse, Redirect, Response},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
 };
 use platform::{
     pages::{Page, Protected},
@@ -14,15 +14,17 @@ use platform::{
 use serde::Deserialize;
 
 use super::{
+    factors::Method,
+    gate,
     journey::{Carried, Journey},
-    known_browser, session, throttle,
+    session, throttle,
 };
 use crate::{
     App,
     email::Email,
     error::PageError,
     password::{Password, Verdict},
-    store::users,
+    store::{Tx, UserId, users},
 };
 
 #[derive(Deserialize)]
@@ -69,7 +71,7 @@ pub async fn get(
 ) -> Result<Response, PageError> {
     let journey = Journey::find(&app, &carried, &page).await?;
     let session = session::current(&app, &headers).await?;
-    if session.is_some() && journey.is_idle() {
+    if session.as_ref().is_some_and(|session| journey.is_over(&app, session)) {
         return Ok(Redirect::to(&journey.destination()).into_response());
     }
     // Who is logged in and was sent here shall prove it again (`prompt=login`, `max_age`), or be another.
@@ -118,11 +120,12 @@ pub async fn post(
             return response;
         }
     };
-    match log_in(&app, &headers, &email, &form.password, attempt).await? {
-        Some(cookies) => {
-            let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
-            Ok((AppendHeaders(cookies), Redirect::to(&journey.destination())).into_response())
-        }
+    let entered = match compare(&app, &email, &form.password, attempt).await? {
+        Some((tx, user)) => gate::passed(&app, tx, user, Method::Password, &journey, &headers, &page).await?,
+        None => None,
+    };
+    match entered {
+        Some(response) => Ok(response),
         None => {
             let whole =
                 Some("The address or the password is not right. Check both and try again.".to_owned());
@@ -131,21 +134,21 @@ pub async fn post(
     }
 }
 
-/// Compares, and starts a session: its cookie and the browser's. `None`: nobody may log in like this.
-async fn log_in(
+/// The person whose password it is, and the transaction in which that is certain.
+async fn compare(
     app: &App,
-    headers: &HeaderMap,
     email: &Email,
     typed: &SecretString,
     attempt: throttle::Attempt,
-) -> Result<Option<[HeaderValue; 2]>, PageError> {
+) -> Result<Option<(Tx, UserId)>, PageError> {
     let mut conn = app.db.read().await?;
     let credentials = users::find_credentials(&mut conn, &email.normalized).await?;
     drop(conn);
 
     // What cannot be a password is not hashed; something else is, so that it takes as long.
     let presented = Password::presented(typed);
-    let stored = credentials.as_ref().filter(|_| presented.is_some()).map(|known| &*known.password_hash);
+    let stored =
+        credentials.as_ref().filter(|_| presented.is_some()).and_then(|known| known.password_hash.as_deref());
     let Some(password) = presented.or_else(|| Password::presented(&"-".into())) else { return Ok(None) };
     let verdict = app.passwords.verify(password, stored).await?;
     let user_id = credentials.as_ref().map(|known| tracing::field::display(known.id));
@@ -159,25 +162,19 @@ async fn log_in(
     };
 
     let mut tx = app.db.write().await?;
-    // Hashing takes a while: the person may have been disabled, or have changed the password meanwhile.
+    // Hashing takes a while: the person may have changed the password meanwhile.
     let current = users::find_credentials(&mut tx, &email.normalized).await?;
-    let alive = current.is_some_and(|current| {
-        current.id == known.id
-            && current.password_hash == known.password_hash
-            && current.disabled_at.is_none()
-    });
-    if !alive {
-        tracing::info!(rule = "disabled", user.id = %known.id, "refused a log-in of user {}", known.id);
+    let same =
+        current.is_some_and(|current| current.id == known.id && current.password_hash == known.password_hash);
+    if !same {
+        tracing::info!(rule = "changed meanwhile", user.id = %known.id, "refused a log-in of user {}", known.id);
         return Ok(None);
     }
-    if let Verdict::RightRehashed(new) = &verdict {
-        users::rehash_password(&mut tx, known.id, &known.password_hash, new).await?;
+    if let (Verdict::RightRehashed(new), Some(old)) = (&verdict, &known.password_hash) {
+        users::rehash_password(&mut tx, known.id, old, new).await?;
     }
-    let cookie = session::start(app, &mut tx, known.id, headers).await?;
     attempt.succeeded(&mut tx).await?;
-    tx.commit().await?;
-    tracing::info!(user.id = %known.id, "user {} logged in", known.id);
-    Ok(Some([cookie, known_browser::cookie(app, headers, &email.normalized)]))
+    Ok(Some((tx, known.id)))
 }
 
 fn show(

@@ -5,7 +5,7 @@ use axum::{
     Json,
     extract::{Query, State},
     http::{HeaderMap, StatusCode, header},
-    response::{AppendHeaders, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use platform::{
     pages::{Page, Protected},
@@ -15,11 +15,14 @@ use platform::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    factors::Method,
+    gate,
     journey::{Carried, Journey},
-    known_browser, session, throttle,
+    session, throttle,
 };
 use crate::{
-    App,
+    App, audit,
+    audit::Event,
     email::Email,
     error::PageError,
     password::{self, Busy, Password},
@@ -105,7 +108,8 @@ pub async fn get(
 ) -> Result<Response, PageError> {
     open(&app)?;
     let journey = Journey::find(&app, &carried, &page).await?;
-    if journey.is_idle() && session::current(&app, &headers).await?.is_some() {
+    let session = session::current(&app, &headers).await?;
+    if session.is_some_and(|session| journey.is_over(&app, &session)) {
         return Ok(Redirect::to(&journey.destination()).into_response());
     }
     let email = journey.login_hint().unwrap_or_default().to_owned();
@@ -144,7 +148,7 @@ pub async fn post(
         email: &email.typed,
         email_normalized: &email.normalized,
         name,
-        password_hash: &password_hash,
+        password_hash: Some(&password_hash),
     };
     let mut tx = app.db.write().await?;
     let Some(id) = users::insert(&mut tx, new, app.clock.now()).await? else {
@@ -155,12 +159,9 @@ pub async fn post(
             Problems { email, taken: true, ..Problems::default() },
         );
     };
-    let session = session::start(&app, &mut tx, id, &headers).await?;
-    tx.commit().await?;
-    tracing::info!(user.id = %id, "user {id} signed up");
-    let cookies = [session, known_browser::cookie(&app, &headers, &email.normalized)];
-    let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
-    Ok((cookies, Redirect::to(&journey.destination())).into_response())
+    audit::record(&app, &mut tx, Some(id), Event::SignedUp).await?;
+    let entered = gate::passed(&app, tx, id, Method::Password, &journey, &headers, &page).await?;
+    entered.ok_or(PageError::Gone)
 }
 
 /// `POST /signup/strength`: what the page's script shows while a password is typed.

@@ -50,7 +50,7 @@ pub async fn add(
         email: &email.typed,
         email_normalized: &email.normalized,
         name,
-        password_hash: &hash,
+        password_hash: Some(&hash),
     };
     let mut tx = db.write().await?;
     let id = users::insert(&mut tx, user, now).await?.ok_or(Error::Taken)?;

@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::error::BearerError;
 use crate::{
-    App, config,
+    App,
+    account::factors,
+    config,
     keys::{InvalidToken, Kind},
-    oidc::claims::ACR_PASSWORD,
     store::{
         self, ClientId, Conn, GrantId, SessionId,
         clients::Client,
@@ -178,7 +179,7 @@ fn claims(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Claims {
         iat: now.timestamp(),
         exp: (now + config::seconds(expires_in)).timestamp(),
         auth_time: grant.map(|grant| grant.auth_time.timestamp()),
-        acr: grant.map(|_| ACR_PASSWORD.to_owned()),
+        acr: grant.map(|grant| factors::acr(&grant.amr).to_owned()),
         sid: grant.map(|grant| grant.session_id),
         cnf: jkt.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
         act: None,

@@ -52,6 +52,7 @@ pub async fn grant(
         audience: allowed.audience.to_owned(),
         claims: allowed.claims.clone(),
         auth_time: session.auth_time,
+        amr: session.amr.clone(),
         expires_at: now + config::seconds(lifetime),
     };
     grants::insert(tx, &grant, now).await?;

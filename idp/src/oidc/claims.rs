@@ -8,9 +8,6 @@ use serde_json::Value;
 use super::standard_claims::ABOUT_PEOPLE;
 use crate::{oauth2::scope, store::Words};
 
-/// What a log-in with a password is called in `acr`, and in `acr_values_supported`.
-pub const ACR_PASSWORD: &str = "urn:latchkey:acr:password";
-
 /// What the `claims` parameter asks for, as far as we can answer it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requested {

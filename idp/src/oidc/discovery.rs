@@ -16,9 +16,10 @@ use openidconnect::{
 use platform::{dpop, jws};
 use serde::{Deserialize, Serialize};
 
-use super::{claims::ACR_PASSWORD, document::Document, id_token, standard_claims::ABOUT_PEOPLE};
+use super::{document::Document, id_token, standard_claims::ABOUT_PEOPLE};
 use crate::{
     App, Config,
+    account::factors::{ACR_ONE_FACTOR, ACR_TWO_FACTORS},
     config::Registration,
     keys::Algorithm,
     oauth2::{scope, token::TOKEN_EXCHANGE},
@@ -169,7 +170,9 @@ fn metadata(config: &Config) -> Result<Metadata, url::ParseError> {
     .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
     .set_claims_supported(Some(claims.map(|claim| CoreClaimName::new(claim.to_owned())).collect()))
     .set_claims_parameter_supported(Some(true))
-    .set_acr_values_supported(Some(vec![AuthenticationContextClass::new(ACR_PASSWORD.to_owned())]))
+    .set_acr_values_supported(Some(
+        [ACR_ONE_FACTOR, ACR_TWO_FACTORS].map(|acr| AuthenticationContextClass::new(acr.to_owned())).into(),
+    ))
     .set_request_parameter_supported(Some(true))
     // Its default is true.
     .set_request_uri_parameter_supported(Some(false)))

@@ -12,9 +12,11 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{claims::ACR_PASSWORD, standard_claims};
+use super::standard_claims;
 use crate::{
-    App, config,
+    App,
+    account::factors,
+    config,
     keys::{Algorithm, InvalidToken, Kind, SigningKey},
     oauth2::{access_token, error::TokenError},
     store::{SessionId, UserId, clients::Client, grants::Grant, users},
@@ -57,8 +59,11 @@ pub async fn issue(
         More { sid: grant.session_id },
     )
     .set_auth_time(Some(grant.auth_time))
-    .set_auth_context_ref(Some(AuthenticationContextClass::new(ACR_PASSWORD.to_owned())))
-    .set_auth_method_refs(Some(vec![AuthenticationMethodReference::new("pwd".to_owned())]))
+    .set_auth_context_ref(Some(AuthenticationContextClass::new(factors::acr(&grant.amr).to_owned())))
+    .set_auth_method_refs(
+        (!grant.amr.0.is_empty())
+            .then(|| grant.amr.0.iter().cloned().map(AuthenticationMethodReference::new).collect()),
+    )
     .set_nonce(nonce.map(Nonce::new));
     let keys = app.keys.snapshot();
     let algorithm = client.id_token_signed_response_alg;

@@ -9,15 +9,14 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use platform::{
-    http::current,
-    pages::{self, FormTarget, Page, Protected},
-};
+use platform::pages::{self, FormTarget, Page, Protected};
 
 use super::id_token::{self, Hint};
 use crate::{
     App,
     account::{LoggedOut, LogoutConfirm, session},
+    audit,
+    audit::Event,
     error::PageError,
     oauth2::{parameters::Parameters, redirect_uri},
     store::{clients::Client, sessions, sessions::Session},
@@ -100,9 +99,9 @@ async fn finish(app: &App, session: Option<Session>, request: LogoutRequest) -> 
     if let Some(session) = session {
         let mut tx = app.db.write().await?;
         sessions::end(&mut tx, session.id, app.clock.now()).await?;
+        audit::record(app, &mut tx, Some(session.user_id), Event::LoggedOut).await?;
         tx.commit().await?;
         app.session_ended.notify_one();
-        tracing::info!(user.id = %session.user_id, session.id = %session.id, client = %current().client, "{} logged out", session.user_id);
     }
     let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     let response = match request.destination() {

@@ -62,3 +62,15 @@ for (const form of document.querySelectorAll('form[data-strength]')) {
     }, 250)
   })
 }
+
+// What was announced can be put away, and what only informs goes by itself.
+for (const toast of document.querySelectorAll('.toast')) {
+  const close = toast.querySelector('[name=dismiss]')
+  const dismiss = () => {
+    toast.classList.add('leaving')
+    setTimeout(() => toast.remove(), 300)
+  }
+  close.hidden = false
+  close.addEventListener('click', dismiss)
+  if (toast.getAttribute('role') === 'status') setTimeout(dismiss, 6000)
+}

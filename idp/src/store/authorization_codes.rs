@@ -77,7 +77,7 @@ pub async fn find(conn: &mut Conn, code: &SecretHash) -> Result<Option<Stored>, 
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT codes.redirect_uri, codes.code_challenge, codes.nonce, grants.id, grants.client_id, grants.user_id,
-                    grants.session_id, grants.offline, grants.scope, grants.audience, grants.claims, grants.auth_time,
+                    grants.session_id, grants.offline, grants.scope, grants.audience, grants.claims, grants.auth_time, grants.amr,
                     grants.expires_at
              FROM authorization_codes AS codes JOIN grants ON grants.id = codes.grant_id
              WHERE codes.code_hash = $1",

@@ -20,6 +20,9 @@ pub struct Grant {
     #[sqlx(try_from = "String")]
     pub claims: Words,
     pub auth_time: DateTime<Utc>,
+    /// How they had logged in, RFC 8176.
+    #[sqlx(try_from = "String")]
+    pub amr: Words,
     /// However often it is refreshed.
     pub expires_at: DateTime<Utc>,
 }
@@ -35,8 +38,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<()
     on_conn!(tx, |conn| {
         sqlx::query(
             "INSERT INTO grants (id, client_id, user_id, session_id, offline, scope, audience, claims,
-                 auth_time, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                 auth_time, created_at, expires_at, amr)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(grant.id)
         .bind(&grant.client_id)
@@ -49,6 +52,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<()
         .bind(grant.auth_time)
         .bind(now)
         .bind(grant.expires_at)
+        .bind(grant.amr.to_string())
         .execute(conn)
         .await
         .map(drop)
@@ -59,7 +63,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<()
 pub async fn find_live(conn: &mut Conn, id: GrantId, moment: Moment) -> Result<Option<Grant>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, client_id, user_id, session_id, offline, scope, audience, claims, auth_time, expires_at
+            "SELECT id, client_id, user_id, session_id, offline, scope, audience, claims, auth_time, amr,
+                    expires_at
              FROM live_grants
              WHERE id = $1 AND expires_at > $2
                AND (offline OR (session_expires_at > $2 AND session_seen_at > $3))",

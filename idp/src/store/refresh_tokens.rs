@@ -71,7 +71,7 @@ pub async fn find(conn: &mut Conn, token: &SecretHash) -> Result<Option<Stored>,
     on_conn!(conn, |conn| {
         sqlx::query_as(
             "SELECT tokens.expires_at AS token_expires_at, tokens.rotated_at, grants.id, grants.client_id, grants.user_id,
-                    grants.session_id, grants.offline, grants.scope, grants.audience, grants.claims, grants.auth_time,
+                    grants.session_id, grants.offline, grants.scope, grants.audience, grants.claims, grants.auth_time, grants.amr,
                     grants.expires_at
              FROM refresh_tokens AS tokens JOIN grants ON grants.id = tokens.grant_id
              WHERE tokens.token_hash = $1",

@@ -1,9 +1,11 @@
 //! Log-ins: the row is the truth, the cookie only names it.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use platform::{on_conn, secret::SecretHash};
 
-use super::{Conn, Error, SessionId, Tx, UserId, logout_deliveries};
+use super::{Conn, Error, SessionId, Tx, UserId, Words, logout_deliveries};
 
 /// A session that is alive, with the person it belongs to.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -13,6 +15,9 @@ pub struct Session {
     /// When the person last proved who they are.
     pub auth_time: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
+    /// How they did, RFC 8176.
+    #[sqlx(try_from = "String")]
+    pub amr: Words,
     pub email: String,
     pub name: String,
 }
@@ -26,7 +31,7 @@ pub async fn find_live(
 ) -> Result<Option<Session>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT sessions.id, user_id, auth_time, last_seen_at, email, name
+            "SELECT sessions.id, user_id, auth_time, last_seen_at, amr, email, name
              FROM sessions JOIN users ON users.id = user_id
              WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3
                AND disabled_at IS NULL",
@@ -39,46 +44,59 @@ pub async fn find_live(
     })
 }
 
+/// A log-in, as a session keeps it.
+#[derive(Debug)]
+pub struct LogIn<'a> {
+    /// Of the cookie's value.
+    pub token: &'a SecretHash,
+    pub amr: &'a Words,
+    /// `User-Agent`, cut to what is kept.
+    pub user_agent: &'a str,
+    pub address: IpAddr,
+    pub expires_at: DateTime<Utc>,
+}
+
 pub async fn insert(
     tx: &mut Tx,
     user_id: UserId,
-    token: &SecretHash,
+    log_in: &LogIn<'_>,
     now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
 ) -> Result<SessionId, Error> {
     on_conn!(tx, |conn| {
         sqlx::query_scalar(
-            "INSERT INTO sessions (id, token_hash, user_id, auth_time, created_at, last_seen_at, expires_at)
-             VALUES ($1, $2, $3, $4, $4, $4, $5)
+            "INSERT INTO sessions (id, token_hash, user_id, auth_time, created_at, last_seen_at, expires_at,
+                 amr, user_agent, address)
+             VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8)
              RETURNING id",
         )
         .bind(SessionId::new())
-        .bind(token)
+        .bind(log_in.token)
         .bind(user_id)
         .bind(now)
-        .bind(expires_at)
+        .bind(log_in.expires_at)
+        .bind(log_in.amr.to_string())
+        .bind(log_in.user_agent)
+        .bind(log_in.address.to_string())
         .fetch_one(conn)
         .await
     })
 }
 
 /// The person has proved again who they are: the session goes on, under another cookie.
-pub async fn renew(
-    tx: &mut Tx,
-    id: SessionId,
-    token: &SecretHash,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Result<(), Error> {
+pub async fn renew(tx: &mut Tx, id: SessionId, log_in: &LogIn<'_>, now: DateTime<Utc>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "UPDATE sessions SET token_hash = $2, auth_time = $3, last_seen_at = $3, expires_at = $4
+            "UPDATE sessions SET token_hash = $2, auth_time = $3, last_seen_at = $3, expires_at = $4,
+                 amr = $5, user_agent = $6, address = $7
              WHERE id = $1 AND ended_at IS NULL",
         )
         .bind(id)
-        .bind(token)
+        .bind(log_in.token)
         .bind(now)
-        .bind(expires_at)
+        .bind(log_in.expires_at)
+        .bind(log_in.amr.to_string())
+        .bind(log_in.user_agent)
+        .bind(log_in.address.to_string())
         .execute(conn)
         .await
         .map(drop)

@@ -6,7 +6,7 @@ use platform::db::Db;
 use super::Error;
 
 /// Each removes at most `$2` rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 13] = [
+const STATEMENTS: [&str; 14] = [
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
          SELECT grants.id FROM grants
@@ -41,6 +41,7 @@ const STATEMENTS: [&str; 13] = [
          AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = documents.client_id) LIMIT $2)",
     "DELETE FROM initial_access_tokens WHERE token_hash IN (
          SELECT token_hash FROM initial_access_tokens WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM sign_ins WHERE token_hash IN (SELECT token_hash FROM sign_ins WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

@@ -39,8 +39,8 @@ pub struct User {
 #[derive(Clone, sqlx::FromRow)]
 pub struct Credentials {
     pub id: UserId,
-    /// PHC string.
-    pub password_hash: String,
+    /// PHC string; none for who logs in by other ways only.
+    pub password_hash: Option<String>,
     pub disabled_at: Option<DateTime<Utc>>,
 }
 
@@ -76,7 +76,7 @@ pub async fn find_by_email(conn: &mut Conn, email_normalized: &str) -> Result<Op
 
 pub async fn find_credentials(conn: &mut Conn, email_normalized: &str) -> Result<Option<Credentials>, Error> {
     on_conn!(conn, |conn| {
-        sqlx::query_as("SELECT id, password_hash, disabled_at FROM users WHERE email_normalized = $1")
+        sqlx::query_as("SELECT id, NULLIF(password_hash, '') AS password_hash, disabled_at FROM users WHERE email_normalized = $1")
             .bind(email_normalized)
             .fetch_optional(conn)
             .await
@@ -102,7 +102,8 @@ pub struct NewUser<'a> {
     pub email: &'a str,
     pub email_normalized: &'a str,
     pub name: &'a str,
-    pub password_hash: &'a str,
+    /// PHC string; none for who logs in by other ways only.
+    pub password_hash: Option<&'a str>,
 }
 
 /// `None` when somebody has this address already.
@@ -118,7 +119,7 @@ pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Resul
         .bind(user.email)
         .bind(user.email_normalized)
         .bind(user.name)
-        .bind(user.password_hash)
+        .bind(user.password_hash.unwrap_or_default())
         .bind(now)
         .fetch_optional(conn)
         .await

@@ -81,9 +81,9 @@ on_each_database! {
     async fn every_id_token_says_how_the_person_logged_in(db) {
         let idp = TestIdp::new(db).await;
         let id_token = claims(&idp.tokens("alice", "web").await["id_token"]);
-        assert_eq!((&id_token["acr"], &id_token["amr"]), (&json!("urn:latchkey:acr:password"), &json!(["pwd"])));
+        assert_eq!((&id_token["acr"], &id_token["amr"]), (&json!("urn:latchkey:acr:1fa"), &json!(["pwd"])));
         let metadata: Value = idp.http.get(idp.at("/.well-known/openid-configuration")).send().await.unwrap().json().await.unwrap();
-        assert_eq!(metadata["acr_values_supported"], json!(["urn:latchkey:acr:password"]));
+        assert_eq!(metadata["acr_values_supported"], json!(["urn:latchkey:acr:1fa", "urn:latchkey:acr:2fa"]));
         assert_eq!(metadata["claims_parameter_supported"], true);
         for claim in ["acr", "name", "email", "email_verified", "updated_at"] {
             assert!(metadata["claims_supported"].as_array().unwrap().contains(&json!(claim)), "{claim}");
@@ -100,14 +100,14 @@ on_each_database! {
         let refused = asked(json!({"essential": true, "values": ["phr"]})).await;
         assert_eq!(refused["error"], "unmet_authentication_requirements");
         for good in [
-            json!({"essential": true, "values": ["phr", "urn:latchkey:acr:password"]}),
+            json!({"essential": true, "values": ["phr", "urn:latchkey:acr:1fa"]}),
             json!({"essential": true}),
             json!({"values": ["phr"]}),
             Value::Null,
         ] {
             assert!(asked(good.clone()).await.contains_key("code"), "{good}");
         }
-        let voluntary = alice.authorize("web", &[("acr_values", "phr urn:latchkey:acr:password")]).await;
+        let voluntary = alice.authorize("web", &[("acr_values", "phr urn:latchkey:acr:1fa")]).await;
         assert!(redirected(&voluntary).1.contains_key("code"));
     }
 

@@ -104,7 +104,7 @@ fn refused(app: &App, error: &str) -> Result<Response, PageError> {
         | "login_required"
         | "interaction_required"
         | "account_selection_required"
-        | "consent_required" => Ok(Toast::LoginCancelled.redirect(app, "/")),
+        | "consent_required" => Ok(Toast::LoginCancelled.redirect(&app.site, "/")),
         "temporarily_unavailable" | "server_error" => {
             Err(Unavailable("the authorization endpoint could not answer".into()).into())
         }

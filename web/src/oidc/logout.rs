@@ -31,7 +31,7 @@ pub(crate) async fn post(
     }
     let cookies = AppendHeaders([
         (header::SET_COOKIE, session::forget(&app)),
-        (header::SET_COOKIE, Toast::LoggedOut.leave(&app)),
+        (header::SET_COOKIE, Toast::LoggedOut.leave(&app.site)),
     ]);
     Ok((cookies, Redirect::to(&destination)).into_response())
 }

@@ -16,11 +16,9 @@ use super::{
 };
 use crate::{
     App,
+    account::factors::ACR_ONE_FACTOR,
     error::PageError,
-    oidc::{
-        claims::{self, ACR_PASSWORD},
-        id_token,
-    },
+    oidc::{claims, id_token},
     store::{UserId, Words, clients::Client},
 };
 
@@ -103,7 +101,8 @@ impl Request {
         let claims = claims::Requested::parse(parameters.get("claims"))
             .map_err(|rule| refuse("invalid_request", rule))?
             .within(&target.client.scope);
-        if claims.essential_acr.as_ref().is_some_and(|values| !values.iter().any(|acr| acr == ACR_PASSWORD)) {
+        if claims.essential_acr.as_ref().is_some_and(|values| !values.iter().any(|acr| acr == ACR_ONE_FACTOR))
+        {
             // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
             return Err(refuse(
                 "unmet_authentication_requirements",

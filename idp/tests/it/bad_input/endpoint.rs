@@ -71,10 +71,13 @@ pub const REVOKE: Speaks = Speaks::Json(&[
 ]);
 /// RFC 7662 §2.3.
 pub const INTROSPECT: Speaks = Speaks::Json(&["invalid_request", "invalid_client", "unauthorized_client"]);
-/// RFC 9126 §2.3: those of the token endpoint's authentication, and what a browser would be sent back with.
+/// RFC 9126 §2.3: those of the token endpoint's authentication and proof (RFC 9449 §10.1), and what a browser would be
+/// sent back with.
 pub const PUSH: Speaks = Speaks::Json(&PUSH_ERRORS);
-const PUSH_ERRORS: [&str; 13] = [
+const PUSH_ERRORS: [&str; 15] = [
     "invalid_client",
+    "invalid_dpop_proof",
+    "use_dpop_nonce",
     "invalid_request",
     "unauthorized_client",
     "access_denied",
@@ -89,7 +92,7 @@ const PUSH_ERRORS: [&str; 13] = [
     "invalid_request_object",
 ];
 /// RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6: the same without what only a machine can hear.
-pub const REDIRECTED: &[&str] = PUSH_ERRORS.split_at(1).1;
+pub const REDIRECTED: &[&str] = PUSH_ERRORS.split_at(3).1;
 
 pub const fn post(
     path: &'static str,

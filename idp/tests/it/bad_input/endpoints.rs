@@ -23,10 +23,10 @@ const MORE: [(&str, &str); 15] = [
     ("ui_locales", "en"),
     ("id_token_hint", "{id_token}"),
     ("login_hint", "somebody@example.com"),
-    ("acr_values", "urn:latchkey:acr:password"),
+    ("acr_values", "urn:latchkey:acr:1fa"),
     (
         "claims",
-        r#"{"userinfo":{"name":null},"id_token":{"acr":{"essential":true,"values":["urn:latchkey:acr:password"]}}}"#,
+        r#"{"userinfo":{"name":null},"id_token":{"acr":{"essential":true,"values":["urn:latchkey:acr:1fa"]}}}"#,
     ),
     ("resource", "https://api.example"),
     ("display", "page"),

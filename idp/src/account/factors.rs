@@ -1,0 +1,88 @@
+//! Ways to prove who one is, and what tokens say of them: `amr` (RFC 8176) and `acr`.
+
+use crate::store::{Conn, Error, UserId, Words};
+
+/// `acr` of a log-in by one factor.
+pub const ACR_ONE_FACTOR: &str = "urn:latchkey:acr:1fa";
+/// `acr` of a log-in by two factors of different kinds.
+pub const ACR_TWO_FACTORS: &str = "urn:latchkey:acr:2fa";
+
+/// RFC 8176 §2: more than one factor.
+const MFA: &str = "mfa";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Password,
+    /// A code sent to the e-mail address.
+    MailedCode,
+    /// A passkey; with user verification it is possession and knowledge or biometry at once.
+    Passkey {
+        user_verified: bool,
+    },
+    /// A code of an authenticator app.
+    Totp,
+    RecoveryCode,
+    /// Another provider said so.
+    Upstream,
+}
+
+impl Method {
+    /// Registered names; none where no name is registered.
+    fn amr(self) -> &'static [&'static str] {
+        match self {
+            Self::Password => &["pwd"],
+            Self::MailedCode | Self::Totp | Self::RecoveryCode => &["otp"],
+            Self::Passkey { user_verified: false } => &["pop"],
+            Self::Passkey { user_verified: true } => &["pop", MFA],
+            Self::Upstream => &[],
+        }
+    }
+
+    /// What a log-in begins with.
+    #[must_use]
+    pub fn first(self) -> Words {
+        Words(self.amr().iter().map(|&word| word.to_owned()).collect())
+    }
+
+    /// What a log-in comes to that had proved `before`, by another factor.
+    #[must_use]
+    pub fn second(self, before: &Words) -> Words {
+        let mut amr = before.clone();
+        let more = self.amr().iter().copied().chain([MFA]);
+        for word in more {
+            if !amr.has(word) {
+                amr.0.push(word.to_owned());
+            }
+        }
+        amr
+    }
+}
+
+/// What somebody has set up to prove who they are, beside the password.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Enrolled {
+    /// An authenticator app: asked for at every log-in by one factor.
+    pub totp: bool,
+}
+
+impl Enrolled {
+    /// Whether one factor is not enough for this person.
+    #[must_use]
+    pub fn demands_second(self) -> bool {
+        self.totp
+    }
+}
+
+pub async fn enrolled(_: &mut Conn, _: UserId) -> Result<Enrolled, Error> {
+    Ok(Enrolled::default())
+}
+
+#[must_use]
+pub fn is_two_factors(amr: &Words) -> bool {
+    amr.has(MFA)
+}
+
+#[must_use]
+pub fn acr(amr: &Words) -> &'static str {
+    if is_two_factors(amr) { ACR_TWO_FACTORS } else { ACR_ONE_FACTOR }
+}

@@ -1,0 +1,122 @@
+//! The gate of every log-in: whatever was proved, here it is decided whether it is enough. Nothing else starts a
+//! session.
+
+use axum::{
+    http::{HeaderMap, HeaderValue, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
+};
+use chrono::TimeDelta;
+use platform::{
+    pages::Page,
+    secret::{self, ExposeSecret, SecretHash},
+};
+
+use super::{
+    factors::{self, Method, enrolled},
+    journey::Journey,
+    known_browser, session,
+};
+use crate::{
+    App, audit,
+    audit::Event,
+    email::Email,
+    error::PageError,
+    store::{
+        self, Tx, UserId, Words,
+        sign_ins::{self, NewSignIn, SignIn},
+        users::{self, User},
+    },
+};
+
+/// The cookie's purpose.
+const COOKIE: &str = "login";
+const PREFIX: &str = "lkp_";
+/// How long a further factor may take.
+const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// Somebody has proved who they are by a first factor: `tx`, in which that was spent, is committed here. Starts their
+/// session and leads on, or asks for a further factor. `None`: nobody may log in like this.
+pub async fn passed(
+    app: &App,
+    mut tx: Tx,
+    user: UserId,
+    method: Method,
+    journey: &Journey,
+    headers: &HeaderMap,
+    page: &Page,
+) -> Result<Option<Response>, PageError> {
+    let Some(person) = users::find(&mut tx, user).await?.filter(|user| user.disabled_at.is_none()) else {
+        tracing::info!(rule = "disabled", user.id = %user, "refused a log-in of user {user}");
+        return Ok(None);
+    };
+    let amr = method.first();
+    if factors::is_two_factors(&amr) || !enrolled(&mut tx, user).await?.demands_second() {
+        return enter(app, tx, &person, &amr, journey, headers).await.map(Some);
+    }
+    let token = secret::generate(PREFIX);
+    let now = app.clock.now();
+    let new = NewSignIn {
+        token_hash: &SecretHash::of(token.expose_secret()),
+        browser: &page.browser,
+        user_id: user,
+        amr: &amr,
+        expires_at: now + LIFETIME,
+    };
+    sign_ins::insert(&mut tx, &new, now).await?;
+    tx.commit().await?;
+    let cookie = app.site.set_cookie(COOKIE, token.expose_secret(), Some(LIFETIME.num_seconds()));
+    let next = Redirect::to(&journey.by("/login/second"));
+    Ok(Some(([(header::SET_COOKIE, cookie)], next).into_response()))
+}
+
+/// The log-in that waits for a further factor in this browser.
+pub async fn pending(app: &App, headers: &HeaderMap, page: &Page) -> Result<Option<SignIn>, store::Error> {
+    let Some(token) = app.site.cookie(headers, COOKIE).filter(|token| token.starts_with(PREFIX)) else {
+        return Ok(None);
+    };
+    let mut conn = app.db.read().await?;
+    sign_ins::find(&mut conn, &SecretHash::of(&token), &page.browser, app.clock.now()).await
+}
+
+/// A further factor was right, too; `tx`, in which it was spent, is committed here. `None`: the log-in has ended
+/// meanwhile.
+pub async fn second(
+    app: &App,
+    mut tx: Tx,
+    sign_in: &SignIn,
+    method: Method,
+    journey: &Journey,
+    headers: &HeaderMap,
+) -> Result<Option<Response>, PageError> {
+    if !sign_ins::spend(&mut tx, &sign_in.token_hash, app.clock.now()).await? {
+        return Ok(None);
+    }
+    let person = users::find(&mut tx, sign_in.user_id).await?;
+    let Some(person) = person.filter(|user| user.disabled_at.is_none()) else { return Ok(None) };
+    let amr = method.second(&sign_in.amr);
+    enter(app, tx, &person, &amr, journey, headers).await.map(Some)
+}
+
+async fn enter(
+    app: &App,
+    mut tx: Tx,
+    person: &User,
+    amr: &Words,
+    journey: &Journey,
+    headers: &HeaderMap,
+) -> Result<Response, PageError> {
+    let session = session::start(app, &mut tx, person.id, amr, headers).await?;
+    audit::record(app, &mut tx, Some(person.id), Event::LoggedIn { amr: amr.to_string() }).await?;
+    tx.commit().await?;
+    let mut cookies = vec![(header::SET_COOKIE, session)];
+    if let Some(email) = Email::parse(&person.email) {
+        cookies.push((header::SET_COOKIE, known_browser::cookie(app, headers, &email.normalized)));
+    }
+    cookies.extend(forgotten(app, headers).map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok((AppendHeaders(cookies), Redirect::to(&journey.destination())).into_response())
+}
+
+/// Takes away the cookie of a log-in that waits no longer.
+fn forgotten(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
+    app.site.cookie(headers, COOKIE).map(|_| app.site.set_cookie(COOKIE, "", Some(0)))
+}
