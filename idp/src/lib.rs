@@ -43,6 +43,7 @@ use tower_http::cors::{self, CorsLayer};
 pub use config::Config;
 use config::Registration;
 use keys::KeyRing;
+pub use password::breached;
 use store::grants::Moment;
 
 /// How often the key directory is looked at for keys that were added or removed.

@@ -3,6 +3,7 @@
 //! Hashing is slow on purpose. It happens on threads that do nothing else, and when too much of it is
 //! waiting, more is refused: token, JWKS and discovery requests never stand behind a password.
 
+pub mod breached;
 mod hasher;
 
 use std::{
@@ -32,6 +33,10 @@ pub enum Weakness {
     TooShort,
     #[error("Use at most 128 characters.")]
     TooLong,
+    #[error(
+        "This password has leaked before, and is among the first that attackers try. Choose another one."
+    )]
+    Breached,
     #[error("This password is easy to guess. Add a word or two that do not belong together.")]
     Guessable,
 }
@@ -63,6 +68,7 @@ impl Password {
         match password {
             _ if length < MIN_CHARACTERS => Err(Weakness::TooShort),
             None => Err(Weakness::TooLong),
+            Some(password) if breached::contains(password.0.expose_secret()) => Err(Weakness::Breached),
             Some(password) if score(&password.0, hints) < min_score => Err(Weakness::Guessable),
             Some(password) => Ok(password),
         }
@@ -319,7 +325,8 @@ mod tests {
         assert_eq!(chosen("\u{1f511}\u{1f511}"), Err(Weakness::TooShort));
         assert_eq!(chosen(&"x1 Y".repeat(40)), Err(Weakness::TooLong));
         assert_eq!(chosen(&"\u{1f511}".repeat(5000)), Err(Weakness::TooLong));
-        assert_eq!(chosen("password1"), Err(Weakness::Guessable));
+        assert_eq!(chosen("Password1"), Err(Weakness::Breached));
+        assert_eq!(chosen("alicealice"), Err(Weakness::Guessable));
         assert_eq!(chosen("alice@example.com"), Err(Weakness::Guessable));
         assert_eq!(chosen("correct horse battery staple"), Ok(()));
         assert_eq!(chosen(&"verschiedene W\u{f6}rter, ".repeat(6)[..128]), Ok(()));

@@ -21,6 +21,7 @@ on_each_database! {
             ("password", "short", "password-error", "at least 8"),
             ("password", long_password.as_str(), "password-error", "at most 128"),
             ("password", "bob@example.com", "password-error", "easy to guess"),
+            ("password", "Password1", "password-error", "has leaked before"),
         ] {
             let form = good.map(|(name, fine)| (name, if name == field { value } else { fine }));
             let answer = visitor.post("/signup", &form).await;
