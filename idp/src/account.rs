@@ -11,11 +11,13 @@ mod gate;
 pub mod home;
 mod journey;
 mod known_browser;
+mod name;
 pub mod security;
 #[allow(dead_code, reason = "the ways to log in are added one by one")]
 pub mod session;
 pub mod sign_in;
 pub mod sign_up;
+pub mod strength;
 pub mod throttle;
 mod toast;
 

@@ -246,7 +246,7 @@ fn router(app: App) -> Router {
         .route("/authorize/cancel", post(oauth2::authorize::cancel))
         .route("/login", get(account::sign_in::get).post(account::sign_in::post))
         .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
-        .route("/signup/strength", post(account::sign_up::strength))
+        .route("/password/strength", post(account::strength::post))
         .route("/consent", get(account::consent::get).post(account::consent::post))
         .route("/device", get(account::device::get).post(account::device::post))
         .route("/device/confirm", get(account::device::confirm).post(account::device::decide))

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    Json,
     extract::{Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
@@ -10,26 +9,26 @@ use axum::{
 use platform::{
     pages::{Page, Protected},
     place::Place,
-    secret::{ExposeSecret, SecretString},
+    secret::SecretString,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     factors::Method,
     gate,
     journey::{Carried, Journey},
-    session, throttle,
+    name, session,
+    strength::{self, NewPassword},
+    throttle,
 };
 use crate::{
     App, audit,
     audit::Event,
     email::Email,
     error::PageError,
-    password::{self, Busy, Password},
+    password::{Busy, Password},
     store::users,
 };
-
-const MAX_NAME: usize = 100;
 
 #[derive(Deserialize)]
 pub struct Form {
@@ -48,7 +47,8 @@ struct SignUp<'a> {
     journey: &'a Journey,
     name: &'a str,
     email: &'a str,
-    problems: Problems,
+    problems: &'a Problems,
+    new_password: NewPassword<'a>,
 }
 
 /// What is wrong, beside the field that it is wrong with.
@@ -59,9 +59,7 @@ struct Problems {
     email: Option<&'static str>,
     /// The address cannot be used because somebody has it.
     taken: bool,
-    password: Option<String>,
-    /// Of the password that was refused.
-    strength: Option<Strength>,
+    password: Option<strength::Refused>,
 }
 
 impl Problems {
@@ -74,28 +72,6 @@ impl Problems {
         usize::from(self.name.is_some())
             + usize::from(self.email.is_some())
             + usize::from(self.password.is_some())
-    }
-}
-
-/// How hard a password is to guess.
-#[derive(Serialize)]
-pub struct Strength {
-    /// 0 to 4.
-    score: u8,
-    label: &'static str,
-}
-
-impl Strength {
-    fn of(typed: &SecretString, hints: &[&str]) -> Self {
-        let score = password::score(typed, hints);
-        let label = match score {
-            0 => "Very weak",
-            1 => "Weak",
-            2 => "Fair",
-            3 => "Strong",
-            _ => "Very strong",
-        };
-        Self { score, label }
     }
 }
 
@@ -164,16 +140,6 @@ pub async fn post(
     entered.ok_or(PageError::Gone)
 }
 
-/// `POST /signup/strength`: what the page's script shows while a password is typed.
-pub async fn strength(
-    State(app): State<App>,
-    Protected(form): Protected<Form>,
-) -> Result<Json<Strength>, PageError> {
-    open(&app)?;
-    let Form { name, email, password, .. } = form;
-    Ok(Json(password::judge(move || Strength::of(&password, &[&name, &email])).await?))
-}
-
 fn open(app: &App) -> Result<(), PageError> {
     if app.config.sign_up { Ok(()) } else { Err(PageError::SignUpClosed) }
 }
@@ -182,47 +148,24 @@ fn open(app: &App) -> Result<(), PageError> {
 async fn check<'a>(app: &App, form: &'a Form) -> Result<Result<(&'a str, Email, Password), Problems>, Busy> {
     let name = form.name.trim();
     let email = Email::parse(&form.email);
-    let (password, strength) = if form.password.expose_secret().is_empty() {
-        (Err("Choose a password.".to_owned()), None)
-    } else {
-        choose(app, form).await?
+    let (password, refused) = match strength::choose(app, &form.password, [&form.name, &form.email]).await? {
+        Ok(password) => (Some(password), None),
+        Err(refused) => (None, Some(refused)),
     };
     let problems = Problems {
-        name: match name.chars().count() {
-            0 => Some("Enter your name."),
-            1..=MAX_NAME if name.chars().any(char::is_control) => {
-                Some("The name holds a character that cannot be shown.")
-            }
-            1..=MAX_NAME => None,
-            _ => Some("Use at most 100 characters."),
-        },
+        name: name::refuse(name),
         email: match &email {
             _ if form.email.trim().is_empty() => Some("Enter your e-mail address."),
             None => Some("Enter an e-mail address, like name@example.com."),
             Some(_) => None,
         },
-        password: password.as_ref().err().cloned(),
-        strength,
+        password: refused,
         ..Problems::default()
     };
     Ok(match (email, password) {
-        (Some(email), Ok(password)) if !problems.any() => Ok((name, email, password)),
+        (Some(email), Some(password)) if !problems.any() => Ok((name, email, password)),
         _ => Err(problems),
     })
-}
-
-/// The password, or why it is none, and how weak it is.
-async fn choose(app: &App, form: &Form) -> Result<(Result<Password, String>, Option<Strength>), Busy> {
-    let (name, email, typed) = (form.name.clone(), form.email.clone(), form.password.clone());
-    let min_score = app.config.passwords.min_score;
-    password::judge(move || {
-        let hints = [name.as_str(), email.as_str()];
-        match Password::chosen(&typed, &hints, min_score) {
-            Ok(password) => (Ok(password), None),
-            Err(weakness) => (Err(weakness.to_string()), Some(Strength::of(&typed, &hints))),
-        }
-    })
-    .await
 }
 
 fn show(
@@ -233,6 +176,8 @@ fn show(
     form: &Form,
     problems: Problems,
 ) -> Response {
-    let Form { name, email, .. } = form;
-    journey.page(status, &SignUp { place: &app.place, page, journey, name, email, problems })
+    let (Form { name, email, .. }, problems) = (form, &problems);
+    let focus = problems.any() && problems.name.is_none() && problems.email.is_none();
+    let new_password = NewPassword { label: "Password", refused: problems.password.as_ref(), focus };
+    journey.page(status, &SignUp { place: &app.place, page, journey, name, email, problems, new_password })
 }

@@ -196,7 +196,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     ),
     page(
         "POST",
-        "/signup/strength",
+        "/password/strength",
         By::Person,
         200,
         &[("form_token", "{form_token}"), ("name", "Ada"), ("email", "{email}"), ("password", "{password}")],
