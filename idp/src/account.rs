@@ -1,7 +1,9 @@
 //! The pages for people.
 
+pub mod apps;
 pub mod assets;
 pub mod consent;
+pub mod data;
 pub mod device;
 #[allow(dead_code, reason = "the ways to log in are added one by one")]
 pub mod factors;
@@ -12,14 +14,19 @@ pub mod home;
 mod journey;
 mod known_browser;
 mod name;
+pub mod password;
+pub mod profile;
+pub mod restore;
 pub mod security;
 #[allow(dead_code, reason = "the ways to log in are added one by one")]
 pub mod session;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
 pub mod strength;
 pub mod throttle;
 mod toast;
+mod user_agent;
 
 mod pages;
 

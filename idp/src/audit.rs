@@ -1,10 +1,11 @@
 //! What happened to whom: one typed event for each act that matters for security.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
     App,
-    store::{self, Tx, UserId},
+    store::{self, ClientId, SessionId, Tx, UserId},
 };
 
 #[derive(Clone, Debug, Serialize)]
@@ -16,6 +17,27 @@ pub enum Event {
         amr: String,
     },
     LoggedOut,
+    /// Names of what was changed, of OpenID Connect Core §5.1.
+    ProfileChanged {
+        claims: Vec<String>,
+    },
+    PasswordChanged,
+    /// From another browser.
+    SessionEnded {
+        session: SessionId,
+    },
+    OtherSessionsEnded,
+    AppDisconnected {
+        client_id: ClientId,
+    },
+    DeviceDisconnected {
+        client_id: ClientId,
+    },
+    DataExported,
+    DeletionRequested {
+        delete_at: DateTime<Utc>,
+    },
+    AccountKept,
 }
 
 /// Writes down what the transaction does, with whoever did it from where: last, just before it is committed.

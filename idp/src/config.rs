@@ -39,6 +39,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether anybody may make an account.
     pub sign_up: bool,
+    /// How long people can change their minds after they have deleted their account.
+    pub deletion_grace: u32,
     /// RFC 9449 §8: DPoP proofs have to hold a nonce of ours.
     pub require_dpop_nonce: bool,
     pub tokens: Tokens,
@@ -71,6 +73,7 @@ impl Default for Config {
             look: Look::default(),
             trusted_proxies: Vec::new(),
             sign_up: true,
+            deletion_grace: 14 * 86400,
             require_dpop_nonce: false,
             tokens: Tokens::default(),
             sessions: Sessions::default(),

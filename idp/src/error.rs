@@ -27,6 +27,9 @@ pub enum PageError {
     Gone,
     #[error("sign-up is closed")]
     SignUpClosed,
+    /// There is no such thing, or it is somebody else's.
+    #[error("nothing of this person's")]
+    NotFound,
     /// Something else comes first, at this place of ours.
     #[error("something else comes first")]
     Elsewhere(String),
@@ -56,6 +59,7 @@ impl IntoResponse for PageError {
         let refuse = |status, title, message| (status, Extension(Refusal { title, message })).into_response();
         match self {
             Self::Form(error) => error.into_response(),
+            Self::NotFound => StatusCode::NOT_FOUND.into_response(),
             Self::Elsewhere(place) => Redirect::to(&place).into_response(),
             Self::Internal(error) => {
                 tracing::error!(%error, "storage failed");

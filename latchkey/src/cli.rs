@@ -130,8 +130,16 @@ pub(crate) enum UserAction {
     List,
     /// Let nobody in with this account any more, from now on and everywhere.
     Disable { email: String },
-    /// Let a disabled account in again.
+    /// Let a disabled account in again, or one that is to be deleted.
     Enable { email: String },
+    /// Delete an account, as its owner could: nobody is let in any more, and after idp.deletion_grace nothing is left
+    /// of it. Until then its owner can log in to keep it, unless it is disabled.
+    Delete {
+        email: String,
+        /// At once, and for good.
+        #[arg(long)]
+        now: bool,
+    },
     /// Take back what somebody allowed an app: it is asked for again, and what the app holds is good for nothing.
     Disconnect { email: String, client_id: String },
     /// Say something about somebody that apps may ask for: given_name, phone_number, address.locality and so on.

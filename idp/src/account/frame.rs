@@ -17,12 +17,22 @@ use crate::{App, store::sessions::Session};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Overview,
+    Profile,
     Security,
+    Devices,
+    Apps,
+    Data,
 }
 
 /// In the order in which they are shown: address and name.
-const SECTIONS: [(Section, &str, &str); 2] =
-    [(Section::Overview, "/account", "Overview"), (Section::Security, "/account/security", "Security")];
+const SECTIONS: [(Section, &str, &str); 6] = [
+    (Section::Overview, "/account", "Overview"),
+    (Section::Profile, "/account/profile", "Profile"),
+    (Section::Security, "/account/security", "Security"),
+    (Section::Devices, "/account/sessions", "Devices"),
+    (Section::Apps, "/account/apps", "Apps"),
+    (Section::Data, "/account/data", "Your data"),
+];
 
 pub struct Frame<'a> {
     app: &'a App,

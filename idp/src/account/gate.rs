@@ -14,7 +14,7 @@ use platform::{
 use super::{
     factors::{self, Method, enrolled},
     journey::Journey,
-    known_browser, session,
+    known_browser, restore, session,
 };
 use crate::{
     App, audit,
@@ -45,7 +45,8 @@ pub async fn passed(
     headers: &HeaderMap,
     page: &Page,
 ) -> Result<Option<Response>, PageError> {
-    let Some(person) = users::find(&mut tx, user).await?.filter(|user| user.disabled_at.is_none()) else {
+    let Some(person) = users::find(&mut tx, user).await?.filter(|user| user.may_log_in(app.clock.now()))
+    else {
         tracing::info!(rule = "disabled", user.id = %user, "refused a log-in of user {user}");
         return Ok(None);
     };
@@ -92,12 +93,13 @@ pub async fn second(
         return Ok(None);
     }
     let person = users::find(&mut tx, sign_in.user_id).await?;
-    let Some(person) = person.filter(|user| user.disabled_at.is_none()) else { return Ok(None) };
+    let Some(person) = person.filter(|user| user.may_log_in(app.clock.now())) else { return Ok(None) };
     let amr = method.second(&sign_in.amr);
     enter(app, tx, &person, &amr, journey, headers).await.map(Some)
 }
 
-async fn enter(
+/// Everything was proved that is demanded.
+pub(super) async fn enter(
     app: &App,
     mut tx: Tx,
     person: &User,
@@ -105,6 +107,9 @@ async fn enter(
     journey: &Journey,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
+    if person.delete_at.is_some() {
+        return restore::offer(app, tx, person, amr, journey).await;
+    }
     let session = session::start(app, &mut tx, person.id, amr, headers).await?;
     audit::record(app, &mut tx, Some(person.id), Event::LoggedIn { amr: amr.to_string() }).await?;
     tx.commit().await?;

@@ -15,9 +15,15 @@ use url::form_urlencoded;
 
 use super::{
     frame::{Frame, Section},
+    security::{self, Row},
     session,
 };
-use crate::{App, error::PageError, oauth2::redirect_uri, store::clients};
+use crate::{
+    App,
+    error::PageError,
+    oauth2::redirect_uri,
+    store::{clients, sessions},
+};
 
 #[derive(Template)]
 #[template(path = "landing.html")]
@@ -31,6 +37,10 @@ struct Landing<'a> {
 struct Account<'a> {
     frame: &'a Frame<'a>,
     since: String,
+    /// How the account is protected.
+    security: Vec<Row>,
+    /// Where the person is logged in, here included.
+    devices: usize,
     apps: Vec<Startable>,
 }
 
@@ -61,8 +71,11 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
         address: begun_here(&uri, &app.config.issuer),
     });
     let apps = apps.collect();
+    let security = security::rows(&mut conn, session.user_id).await?;
+    let devices = sessions::list_live(&mut conn, session.user_id, app.moment()).await?.len();
+    drop(conn);
     let frame = Frame::new(&app, &headers, &page, &session, Section::Overview);
-    Ok(frame.answer(StatusCode::OK, &Account { frame: &frame, since, apps }))
+    Ok(frame.answer(StatusCode::OK, &Account { frame: &frame, since, security, devices, apps }))
 }
 
 /// OpenID Connect Core §4: the app is told which provider asks it to log the person in.
@@ -79,6 +92,11 @@ pub(super) fn iso(time: &DateTime<Utc>) -> String {
 /// For the eyes, when one asks exactly.
 pub(super) fn full(time: &DateTime<Utc>) -> String {
     time.format("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+/// When the hour says nothing.
+pub(super) fn day(time: &DateTime<Utc>) -> String {
+    time.format("%-d %B %Y").to_string()
 }
 
 /// `5 minutes ago`

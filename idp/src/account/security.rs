@@ -12,7 +12,11 @@ use super::{
     frame::{Frame, Section},
     session,
 };
-use crate::{App, error::PageError};
+use crate::{
+    App,
+    error::PageError,
+    store::{Conn, Error, UserId, users},
+};
 
 const HERE: &str = "/account/security";
 
@@ -23,11 +27,10 @@ struct Security<'a> {
     rows: Vec<Row>,
 }
 
-#[allow(dead_code, reason = "each way to log in adds its own")]
 /// One way in, or one thing that protects it.
-struct Row {
-    name: &'static str,
-    state: String,
+pub(super) struct Row {
+    pub name: &'static str,
+    pub state: String,
     address: &'static str,
     action: &'static str,
 }
@@ -35,7 +38,17 @@ struct Row {
 /// `GET /account/security`
 pub async fn get(State(app): State<App>, page: Page, headers: HeaderMap) -> Result<Response, PageError> {
     let session = session::required(&app, &headers, HERE).await?;
-    let rows = Vec::new();
+    let mut conn = app.db.read().await?;
+    let rows = rows(&mut conn, session.user_id).await?;
+    drop(conn);
     let frame = Frame::new(&app, &headers, &page, &session, Section::Security);
     Ok(frame.answer(StatusCode::OK, &Security { frame: &frame, rows }))
+}
+
+/// Each way to log in has its own.
+pub(super) async fn rows(conn: &mut Conn, user_id: UserId) -> Result<Vec<Row>, Error> {
+    let has_password = users::find_password(conn, user_id).await?.is_some();
+    let (state, action) = if has_password { ("Set", "Change") } else { ("You have none", "Choose one") };
+    let password = Row { name: "Password", state: state.to_owned(), address: "/account/password", action };
+    Ok(vec![password])
 }

@@ -12,7 +12,7 @@ use crate::{
     App, config,
     error::PageError,
     store::{
-        self, Tx, UserId, Words,
+        self, SessionId, Tx, UserId, Words,
         sessions::{self, LogIn, Session},
     },
 };
@@ -41,7 +41,7 @@ pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, 
         && session.last_seen_at + TOUCH_EVERY < moment.now
     {
         let mut tx = app.db.write().await?;
-        sessions::touch(&mut tx, session.id, moment.now).await?;
+        sessions::seen(&mut tx, session.id, http::current().client, moment.now).await?;
         tx.commit().await?;
     }
     Ok(session)
@@ -98,4 +98,12 @@ pub async fn start(
         }
     }
     Ok(app.site.set_cookie(COOKIE, token.expose_secret(), Some(lifetime.into())))
+}
+
+/// The session goes on under another id in the cookie: whoever knows the old one has nothing any more. Returns the
+/// cookie.
+pub async fn rename(app: &App, tx: &mut Tx, id: SessionId) -> Result<HeaderValue, store::Error> {
+    let token = secret::generate(PREFIX);
+    sessions::set_token(tx, id, &SecretHash::of(token.expose_secret())).await?;
+    Ok(app.site.set_cookie(COOKIE, token.expose_secret(), Some(app.config.sessions.lifetime.into())))
 }

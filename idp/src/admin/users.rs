@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use platform::{db::Db, secret::SecretString};
 
 use crate::{
-    config::Passwords,
+    config::{self, Config, Passwords},
     email::Email,
+    oauth2::approval,
     oidc::standard_claims,
     password::{Busy, Password, Pool, Weakness},
-    store::{self, ClientId, UserId, consents, grants, sessions, users},
+    store::{self, ClientId, UserId, grants, sessions, sign_ins, users},
 };
 
 pub use crate::store::users::User;
@@ -74,11 +75,39 @@ pub async fn disable(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Err
     Ok(())
 }
 
-/// Lets somebody in again. What ended stays ended: they log in anew.
+/// Lets somebody in again, also whose account is to be deleted. What ended stays ended: they log in anew.
 pub async fn enable(db: &Db, email: &str) -> Result<(), Error> {
     let id = find(db, email).await?;
     let mut tx = db.write().await?;
     users::set_disabled(&mut tx, id, None).await?;
+    users::set_delete_at(&mut tx, id, None).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Deletes an account as its owner can: from now on nobody is let in, and later nothing is left of it. Returns when.
+pub async fn delete(
+    db: &Db,
+    config: &Config,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Error> {
+    let id = find(db, email).await?;
+    let delete_at = now + config::seconds(config.deletion_grace);
+    let mut tx = db.write().await?;
+    users::set_delete_at(&mut tx, id, Some(delete_at)).await?;
+    end_everything(&mut tx, id, now).await?;
+    tx.commit().await?;
+    Ok(delete_at)
+}
+
+/// Deletes an account, with all that was its owner's.
+pub async fn delete_now(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let mut tx = db.write().await?;
+    // Apps are told that the sessions have ended.
+    end_everything(&mut tx, id, now).await?;
+    users::delete(&mut tx, id).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -88,10 +117,11 @@ pub async fn disconnect(db: &Db, email: &str, client_id: &str, now: DateTime<Utc
     let id = find(db, email).await?;
     let client_id = ClientId(client_id.to_owned());
     let mut tx = db.write().await?;
-    let consented = consents::delete(&mut tx, id, &client_id).await?;
-    let granted = grants::revoke_client(&mut tx, id, &client_id, now).await?;
+    if !approval::take_back(&mut tx, id, &client_id, now).await? {
+        return Err(Error::NotConnected);
+    }
     tx.commit().await?;
-    if consented || granted { Ok(()) } else { Err(Error::NotConnected) }
+    Ok(())
 }
 
 /// Changes one claim about somebody, as OpenID Connect Core §5.1 names them (`phone_number`, `address.locality`);
@@ -135,8 +165,14 @@ pub async fn set_password(
     Ok(())
 }
 
-async fn end_everything(tx: &mut store::Tx, id: UserId, now: DateTime<Utc>) -> Result<(), store::Error> {
+/// All that somebody has by a log-in, or is about to get.
+pub(crate) async fn end_everything(
+    tx: &mut store::Tx,
+    id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), store::Error> {
     sessions::end_all(tx, id, now).await?;
+    sign_ins::end_all(tx, id).await?;
     grants::revoke_all(tx, id, now).await
 }
 

@@ -6,7 +6,7 @@ use super::scope;
 use crate::{
     App, config,
     store::{
-        self, GrantId, Tx, Words,
+        self, ClientId, GrantId, Tx, UserId, Words,
         clients::Client,
         consents,
         grants::{self, Grant},
@@ -72,4 +72,20 @@ pub async fn remember(
     consents::put(tx, session.user_id, &client.id, &scope, now).await?;
     tracing::info!(client.id = %client.id, user.id = %session.user_id, "{} allowed {} {scope:?}", session.user_id, client.id);
     Ok(())
+}
+
+/// Takes back what was allowed, and all that the client got by it. `false`: there was nothing.
+pub async fn take_back(
+    tx: &mut Tx,
+    user_id: UserId,
+    client_id: &ClientId,
+    now: DateTime<Utc>,
+) -> Result<bool, store::Error> {
+    // None other can be registered, and PostgreSQL refuses to look for some.
+    if !client_id.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(false);
+    }
+    let consented = consents::delete(tx, user_id, client_id).await?;
+    let granted = grants::revoke_client(tx, user_id, client_id, now).await?;
+    Ok(consented || granted)
 }

@@ -34,6 +34,7 @@ use crate::{
         Words,
         clients::Client,
         device_authorizations::{self, DeviceAuthorization},
+        grants,
         sessions::Session,
     },
 };
@@ -154,7 +155,9 @@ impl Waiting {
                     redeemable: app.config.tokens.device_code_lifetime,
                 };
                 approval::remember(&mut tx, client, session, allowed.scope, now).await?;
-                Some(approval::grant(app, &mut tx, client, session, &allowed).await?)
+                let grant_id = approval::grant(app, &mut tx, client, session, &allowed).await?;
+                grants::set_device(&mut tx, grant_id, &self.authorization.address).await?;
+                Some(grant_id)
             }
             Decision::Deny => None,
         };

@@ -63,6 +63,9 @@ for (const form of document.querySelectorAll('form[data-strength]')) {
   })
 }
 
+// On a narrow screen the navigation scrolls: to where one is.
+document.querySelector('.tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+
 // What was announced can be put away, and what only informs goes by itself.
 for (const toast of document.querySelectorAll('.toast')) {
   const close = toast.querySelector('[name=dismiss]')

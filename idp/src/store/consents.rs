@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use platform::on_conn;
 
-use super::{ClientId, Conn, Error, Tx, UserId};
+use super::{ClientId, Conn, Error, Tx, UserId, Words};
 
 /// The scopes that were consented to, space-separated.
 pub async fn find_scope(
@@ -17,6 +17,30 @@ pub async fn find_scope(
             .bind(client_id)
             .fetch_optional(conn)
             .await
+    })
+}
+
+/// Something that somebody remembers to have allowed.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Consent {
+    pub client_id: ClientId,
+    pub name: String,
+    #[sqlx(try_from = "String")]
+    pub redirect_uris: Words,
+    pub scope: String,
+    pub granted_at: DateTime<Utc>,
+}
+
+/// All that a person remembers to have allowed.
+pub async fn list(conn: &mut Conn, user_id: UserId) -> Result<Vec<Consent>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT client_id, name, redirect_uris, consents.scope, granted_at
+             FROM consents JOIN clients ON clients.id = client_id WHERE user_id = $1",
+        )
+        .bind(user_id)
+        .fetch_all(conn)
+        .await
     })
 }
 

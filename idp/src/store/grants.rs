@@ -77,6 +77,77 @@ pub async fn find_live(conn: &mut Conn, id: GrantId, moment: Moment) -> Result<O
     })
 }
 
+/// What an app holds: all that was granted in the same words, but each device by itself.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Held {
+    pub client_id: ClientId,
+    pub name: String,
+    #[sqlx(try_from = "String")]
+    pub redirect_uris: Words,
+    pub scope: String,
+    /// The one grant of a device.
+    pub device: Option<GrantId>,
+    /// That the device had when it was connected.
+    pub device_address: Option<String>,
+    pub since: DateTime<Utc>,
+    pub granted_at: DateTime<Utc>,
+    pub refreshed_at: Option<DateTime<Utc>>,
+}
+
+/// What apps hold of a person.
+pub async fn list_held(conn: &mut Conn, user_id: UserId, moment: Moment) -> Result<Vec<Held>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT grants.client_id, name, redirect_uris, grants.scope,
+                    CASE WHEN device_address IS NULL THEN NULL ELSE grants.id END AS device, device_address,
+                    MIN(grants.created_at) AS since, MAX(grants.created_at) AS granted_at,
+                    MAX((SELECT MAX(rotated_at) FROM refresh_tokens WHERE grant_id = grants.id)) AS refreshed_at
+             FROM live_grants JOIN grants ON grants.id = live_grants.id JOIN clients ON clients.id = grants.client_id
+             WHERE live_grants.user_id = $1 AND live_grants.expires_at > $2
+               AND (live_grants.offline OR (session_expires_at > $2 AND session_seen_at > $3))
+             GROUP BY 1, 2, 3, 4, 5, 6",
+        )
+        .bind(user_id)
+        .bind(moment.now)
+        .bind(moment.seen_after)
+        .fetch_all(conn)
+        .await
+    })
+}
+
+/// Notes that a grant is a device's, and where that was.
+pub async fn set_device(tx: &mut Tx, id: GrantId, address: &str) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE grants SET device_address = $2 WHERE id = $1")
+            .bind(id)
+            .bind(address)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Revokes what a person granted a device; `None` unless it is theirs and goes on.
+pub async fn revoke_device(
+    tx: &mut Tx,
+    user_id: UserId,
+    id: GrantId,
+    now: DateTime<Utc>,
+) -> Result<Option<ClientId>, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE grants SET revoked_at = $3
+             WHERE id = $2 AND user_id = $1 AND device_address IS NOT NULL AND revoked_at IS NULL
+             RETURNING client_id",
+        )
+        .bind(user_id)
+        .bind(id)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
 pub async fn revoke(tx: &mut Tx, id: GrantId, now: DateTime<Utc>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")

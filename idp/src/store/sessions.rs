@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use platform::{on_conn, secret::SecretHash};
 
-use super::{Conn, Error, SessionId, Tx, UserId, Words, logout_deliveries};
+use super::{Conn, Error, SessionId, Tx, UserId, Words, grants::Moment, logout_deliveries};
 
 /// A session that is alive, with the person it belongs to.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -34,7 +34,7 @@ pub async fn find_live(
             "SELECT sessions.id, user_id, auth_time, last_seen_at, amr, email, name
              FROM sessions JOIN users ON users.id = user_id
              WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3
-               AND disabled_at IS NULL",
+               AND disabled_at IS NULL AND delete_at IS NULL",
         )
         .bind(token)
         .bind(now)
@@ -103,6 +103,60 @@ pub async fn renew(tx: &mut Tx, id: SessionId, log_in: &LogIn<'_>, now: DateTime
     })
 }
 
+/// A session that is shown to its owner.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Live {
+    pub id: SessionId,
+    /// `User-Agent`; may be empty.
+    pub user_agent: String,
+    /// That it was used from last; may be empty.
+    pub address: String,
+    pub created_at: DateTime<Utc>,
+    pub last_seen_at: DateTime<Utc>,
+}
+
+/// Where a person is logged in, used last first.
+pub async fn list_live(conn: &mut Conn, user_id: UserId, moment: Moment) -> Result<Vec<Live>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_as(
+            "SELECT id, user_agent, address, created_at, last_seen_at FROM sessions
+             WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3
+             ORDER BY last_seen_at DESC, id",
+        )
+        .bind(user_id)
+        .bind(moment.now)
+        .bind(moment.seen_after)
+        .fetch_all(conn)
+        .await
+    })
+}
+
+/// Puts a session under another cookie.
+pub async fn set_token(tx: &mut Tx, id: SessionId, token: &SecretHash) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE sessions SET token_hash = $2 WHERE id = $1 AND ended_at IS NULL")
+            .bind(id)
+            .bind(token)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Its browser has used it.
+pub async fn seen(tx: &mut Tx, id: SessionId, address: IpAddr, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE sessions SET last_seen_at = $3, address = $2 WHERE id = $1 AND last_seen_at < $3")
+            .bind(id)
+            .bind(address.to_string())
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// A client has used what it got by it.
 pub async fn touch(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2")
@@ -121,6 +175,45 @@ pub async fn end(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<(), E
             "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id",
         )
         .bind(id)
+        .bind(now)
+        .fetch_all(conn)
+        .await
+    })?;
+    tell(tx, ended, now).await
+}
+
+/// Ends a session of a person's own; `false` when it is not theirs, or has ended.
+pub async fn end_own(tx: &mut Tx, user_id: UserId, id: SessionId, now: DateTime<Utc>) -> Result<bool, Error> {
+    let ended: Vec<SessionId> = on_conn!(&mut *tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE sessions SET ended_at = $3 WHERE id = $2 AND user_id = $1 AND ended_at IS NULL
+             RETURNING id",
+        )
+        .bind(user_id)
+        .bind(id)
+        .bind(now)
+        .fetch_all(conn)
+        .await
+    })?;
+    let found = !ended.is_empty();
+    tell(tx, ended, now).await?;
+    Ok(found)
+}
+
+/// Ends every session of a person but one.
+pub async fn end_others(
+    tx: &mut Tx,
+    user_id: UserId,
+    kept: SessionId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let ended = on_conn!(&mut *tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL
+             RETURNING id",
+        )
+        .bind(user_id)
+        .bind(kept)
         .bind(now)
         .fetch_all(conn)
         .await

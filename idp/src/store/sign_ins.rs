@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use platform::{on_conn, secret::SecretHash};
 
-use super::{Conn, Error, Tx, UserId, Words};
+use super::{Conn, Error, Tx, UserId, Words, restorations};
 
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct SignIn {
@@ -80,7 +80,8 @@ pub async fn spend(tx: &mut Tx, token: &SecretHash, now: DateTime<Utc>) -> Resul
 
 /// What a person has under way does not outlive their password.
 pub async fn end_all(tx: &mut Tx, user_id: UserId) -> Result<(), Error> {
-    on_conn!(tx, |conn| {
+    on_conn!(&mut *tx, |conn| {
         sqlx::query("DELETE FROM sign_ins WHERE user_id = $1").bind(user_id).execute(conn).await.map(drop)
-    })
+    })?;
+    restorations::end_all(tx, user_id).await
 }

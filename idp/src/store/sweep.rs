@@ -6,7 +6,7 @@ use platform::db::Db;
 use super::Error;
 
 /// Each removes at most `$2` rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 14] = [
+const STATEMENTS: [&str; 16] = [
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
          SELECT grants.id FROM grants
@@ -42,6 +42,10 @@ const STATEMENTS: [&str; 14] = [
     "DELETE FROM initial_access_tokens WHERE token_hash IN (
          SELECT token_hash FROM initial_access_tokens WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM sign_ins WHERE token_hash IN (SELECT token_hash FROM sign_ins WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM restorations WHERE token_hash IN (
+         SELECT token_hash FROM restorations WHERE expires_at <= $1 LIMIT $2)",
+    // With everything that refers to them.
+    "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE delete_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

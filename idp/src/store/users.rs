@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use platform::on_conn;
+use serde::Serialize;
 
 use super::{Conn, Error, Tx, UserId};
 
 /// Claims of OpenID Connect Core §5.1, beside the name and the e-mail address. Its `Debug` shows the names only.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize)]
 pub struct PersonClaims(pub serde_json::Map<String, serde_json::Value>);
 
 impl std::fmt::Debug for PersonClaims {
@@ -33,6 +34,16 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub disabled_at: Option<DateTime<Utc>>,
+    /// They asked for it: until then nobody is let in, after it nothing is left.
+    pub delete_at: Option<DateTime<Utc>>,
+}
+
+impl User {
+    /// Whether a log-in can lead anywhere, if only to the question whether to keep the account.
+    #[must_use]
+    pub fn may_log_in(&self, now: DateTime<Utc>) -> bool {
+        self.disabled_at.is_none() && self.delete_at.is_none_or(|delete_at| delete_at > now)
+    }
 }
 
 /// What log-in compares with.
@@ -53,7 +64,7 @@ impl std::fmt::Debug for Credentials {
 pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at
+            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at, delete_at
              FROM users WHERE id = $1",
         )
         .bind(id)
@@ -65,7 +76,7 @@ pub async fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
 pub async fn find_by_email(conn: &mut Conn, email_normalized: &str) -> Result<Option<User>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at
+            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at, delete_at
              FROM users WHERE email_normalized = $1",
         )
         .bind(email_normalized)
@@ -87,7 +98,7 @@ pub async fn find_credentials(conn: &mut Conn, email_normalized: &str) -> Result
 pub async fn list(conn: &mut Conn, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at
+            "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at, delete_at
              FROM users WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after)
@@ -162,6 +173,38 @@ pub async fn set_password(
     })
 }
 
+/// The hash of somebody's password, if they have one.
+pub async fn find_password(conn: &mut Conn, id: UserId) -> Result<Option<String>, Error> {
+    on_conn!(conn, |conn| {
+        sqlx::query_scalar("SELECT password_hash FROM users WHERE id = $1 AND password_hash <> ''")
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+    })
+}
+
+/// Replaces the hash that was compared, or none. `false`: the password was changed meanwhile.
+pub async fn change_password(
+    tx: &mut Tx,
+    id: UserId,
+    old: Option<&str>,
+    new: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "UPDATE users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2",
+        )
+        .bind(id)
+        .bind(old.unwrap_or_default())
+        .bind(new)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1)
+    })
+}
+
 /// Replaces a hash by one with today's parameters, unless the password was changed meanwhile.
 pub async fn rehash_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(), Error> {
     on_conn!(tx, |conn| {
@@ -189,4 +232,35 @@ pub async fn set_disabled(
             .await
             .map(|done| done.rows_affected() == 1)
     })
+}
+
+/// When an account will be deleted; `None`: it will not.
+pub async fn set_delete_at(tx: &mut Tx, id: UserId, delete_at: Option<DateTime<Utc>>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET delete_at = $2 WHERE id = $1")
+            .bind(id)
+            .bind(delete_at)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+/// Keeps an account that was to be deleted. `false`: it is too late, or not for its owner to say.
+pub async fn keep(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "UPDATE users SET delete_at = NULL WHERE id = $1 AND delete_at > $2 AND disabled_at IS NULL",
+        )
+        .bind(id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1)
+    })
+}
+
+/// Deletes an account, and with it everything that refers to it.
+pub async fn delete(tx: &mut Tx, id: UserId) -> Result<(), Error> {
+    on_conn!(tx, |conn| sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(conn).await.map(drop))
 }

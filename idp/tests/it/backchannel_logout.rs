@@ -207,10 +207,21 @@ on_each_database! {
         users::enable(&idp.db, "alice@example.com").await.unwrap();
 
         log_in().await;
+        let elsewhere = idp.browser();
+        elsewhere.log_in("/login", "alice", PASSWORD).await;
+        elsewhere.post("/account/sessions/end-others", &[]).await;
+        apps.wait_for(4).await;
+
+        log_in().await;
+        browser.post("/account/data/delete", &[]).await;
+        apps.wait_for(5).await;
+        users::enable(&idp.db, "alice@example.com").await.unwrap();
+
+        log_in().await;
         users::set_password(&idp.db, &passwords, "alice@example.com", &"another horse, another staple".into(), now()).await.unwrap();
-        let told = apps.wait_for(4).await;
+        let told = apps.wait_for(6).await;
         let sessions: BTreeSet<_> = told.iter().map(|(_, token)| claims(&json!(token))["sid"].to_string()).collect();
-        assert_eq!(sessions.len(), 4);
+        assert_eq!(sessions.len(), 6);
     }
 
     async fn a_session_that_goes_on_is_not_told(db) {

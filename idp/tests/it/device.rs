@@ -18,7 +18,7 @@ use crate::{dpop::proof, signer::Key};
 const GRANT_TYPE: (&str, &str) = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
 
 /// `tv` is public and asks for consent; `console` is confidential and first-party.
-async fn idp_with_devices(db: TestDb) -> TestIdp {
+pub async fn idp_with_devices(db: TestDb) -> TestIdp {
     idp_with_devices_and(db, |_| {}).await
 }
 
@@ -49,7 +49,7 @@ impl TestIdp {
     }
 
     /// What a device is told that asks for `scope`.
-    async fn device(&self, client: &str, scope: &str) -> Value {
+    pub async fn device(&self, client: &str, scope: &str) -> Value {
         let (status, body) = answer(self.ask(client, &[("scope", scope)])).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         body
@@ -60,14 +60,14 @@ impl TestIdp {
         self.token_request(client, &[GRANT_TYPE, device_code])
     }
 
-    async fn poll(&self, client: &str, device: &Value) -> (StatusCode, Value) {
+    pub async fn poll(&self, client: &str, device: &Value) -> (StatusCode, Value) {
         answer(self.polling(client, device)).await
     }
 }
 
 impl Browser<'_> {
     /// Enters the code of a device, and decides.
-    async fn decide(&self, device: &Value, decision: &str) -> StatusCode {
+    pub async fn decide(&self, device: &Value, decision: &str) -> StatusCode {
         let code = device["user_code"].as_str().unwrap();
         let entered = self.post("/device", &[("code", code)]).await;
         let page = self.get(&location(&entered)).await;

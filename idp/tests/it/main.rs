@@ -11,6 +11,7 @@ mod fixture;
 mod signer;
 
 mod access_tokens;
+mod account;
 mod algorithms;
 mod answers;
 mod apps;

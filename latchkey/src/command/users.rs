@@ -1,4 +1,4 @@
-//! `latchkey user add|list|disable|enable|disconnect|set|set-password`.
+//! `latchkey user add|list|disable|enable|delete|disconnect|set|set-password`.
 
 use idp::admin::users;
 use platform::{clock::Clock, db::Db};
@@ -27,6 +27,14 @@ pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), 
             users::enable(&db, &email).await?;
             say(format_args!("{email} can log in again."))
         }
+        UserAction::Delete { email, now: true } => {
+            users::delete_now(&db, &email, now).await?;
+            say(format_args!("{email} is deleted, with everything that was theirs."))
+        }
+        UserAction::Delete { email, now: false } => {
+            let delete_at = users::delete(&db, config, &email, now).await?.format("%Y-%m-%d %H:%M UTC");
+            say(format_args!("{email} is shut out, and will be deleted at {delete_at}."))
+        }
         UserAction::Disconnect { email, client_id } => {
             users::disconnect(&db, &email, &client_id, now).await?;
             say(format_args!("{client_id} can do nothing more for {email}, unless they allow it again."))
@@ -54,9 +62,14 @@ async fn list(db: &Db) -> Result<(), Failure> {
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         rows.extend(page.into_iter().map(|user| {
-            let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
+            let state = match (user.delete_at, user.disabled_at) {
+                (Some(delete_at), None) => format!("goes {}", delete_at.format("%Y-%m-%d")),
+                (Some(delete_at), Some(_)) => format!("disabled, goes {}", delete_at.format("%Y-%m-%d")),
+                (None, Some(_)) => "disabled".to_owned(),
+                (None, None) => "active".to_owned(),
+            };
             let since = user.created_at.format("%Y-%m-%d").to_string();
-            [user.id.to_string(), user.email, user.name, since, state.to_owned()]
+            [user.id.to_string(), user.email, user.name, since, state]
         }));
     }
     table(["ID", "EMAIL", "NAME", "SINCE", "STATE"], &rows)

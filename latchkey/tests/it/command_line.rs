@@ -27,6 +27,8 @@ on_each_database! {
         let weak = ["user", "add", "bob@example.com", "--name", "Bob"];
         assert_eq!(place.run_with_input(&weak, "short\n").failure().len(), 1);
         assert_eq!(place.run_with_input(&weak, "").failure().len(), 1);
+        let leaked = place.run_with_input(&weak, "Password1\n").failure();
+        assert!(leaked.len() == 1 && leaked[0].contains("leaked"), "{leaked:?}");
         assert_eq!(place.run_with_input(&["user", "add", "nobody", "--name", "N"], PASSWORD).failure().len(), 1);
 
         let list = || place.run(&["user", "list"]).good().stdout;
@@ -36,7 +38,18 @@ on_each_database! {
         place.run(&["user", "enable", "ada@example.com"]).good();
         assert!(!list().contains("disabled"), "{}", list());
         place.run_with_input(&["user", "set-password", "ada@example.com"], "another long enough one\n").good();
-        for args in [&["user", "disable", "x@example.com"][..], &["user", "enable", "x@example.com"]] {
+        place.run(&["user", "delete", "ada@example.com"]).good();
+        assert!(list().contains("goes ") && list().contains("Ada Lovelace"), "{}", list());
+        place.run(&["user", "enable", "ada@example.com"]).good();
+        assert!(list().contains("active"), "{}", list());
+        place.run(&["user", "delete", "ada@example.com", "--now"]).good();
+        assert!(!list().contains("Ada Lovelace"), "{}", list());
+        for args in [
+            &["user", "disable", "x@example.com"][..],
+            &["user", "enable", "x@example.com"],
+            &["user", "delete", "x@example.com"],
+            &["user", "delete", "x@example.com", "--now"],
+        ] {
             assert_eq!(place.run(args).failure().len(), 1);
         }
         assert_eq!(place.run_with_input(&["user", "set-password", "x@example.com"], PASSWORD).failure().len(), 1);

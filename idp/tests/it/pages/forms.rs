@@ -6,7 +6,17 @@ use platform::on_each_database;
 use super::visitor::{EMAIL, PASSWORD, Place};
 
 const FORM: [(&str, &str); 3] = [("name", "Alice"), ("email", EMAIL), ("password", PASSWORD)];
-const PATHS: [&str; 5] = ["/login", "/signup", "/password/strength", "/consent", "/authorize/cancel"];
+const PATHS: [&str; 9] = [
+    "/login",
+    "/signup",
+    "/password/strength",
+    "/consent",
+    "/authorize/cancel",
+    "/account/password",
+    "/account/sessions/end-others",
+    "/account/data/delete",
+    "/login/restore",
+];
 
 on_each_database! {
     async fn a_form_from_anywhere_else_is_refused(db) {

@@ -43,9 +43,17 @@ on_each_database! {
         check("a failed log-in", &visitor.log_in(EMAIL, PASSWORD).await);
         check("a refused sign-up", &visitor.post("/signup", &[("name", ""), ("email", ""), ("password", "")]).await);
         let mut alice = place.alice().await;
-        check("/account", &alice.get("/account").await);
+        for page in ["", "/profile", "/security", "/password", "/sessions", "/apps", "/data", "/data/delete"] {
+            let path = format!("/account{page}");
+            check(&path, &alice.get(&path).await);
+        }
+        check("a refused profile", &alice.post("/account/profile", &[("name", "")]).await);
+        check("a refused password", &alice.post("/account/password", &[("current", ""), ("password", "")]).await);
         check("/device", &alice.get("/device?user_code=WDJB-MJHT").await);
         check("a refused code", &alice.post("/device", &[("code", "WDJB-MJHT")]).await);
+        check("a deleted account", &alice.post("/account/data/delete", &[]).await);
+        alice.log_in(EMAIL, PASSWORD).await;
+        check("/login/restore", &alice.get("/login/restore").await);
     }
 
     async fn what_people_typed_stays_text(db) {

@@ -1,0 +1,106 @@
+//! All that is stored about one person, in every table that names them: for the person. Hashes of what only they or
+//! their browsers know stay out.
+
+use chrono::{DateTime, Utc};
+use platform::on_conn;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{ClientId, Conn, Error, GrantId, SessionId, UserId, users::PersonClaims};
+
+/// The rows of a table, one object each, with the columns that are named.
+macro_rules! rows {
+    ($conn:expr, $user_id:expr, $statement:literal, { $($(#[$meta:meta])* $column:ident: $kind:ty),* $(,)? }) => {{
+        #[derive(Serialize, sqlx::FromRow)]
+        struct Row { $($(#[$meta])* $column: $kind),* }
+        let rows: Vec<Row> = on_conn!($conn, |conn| {
+            sqlx::query_as($statement).bind($user_id).fetch_all(conn).await
+        })?;
+        let members = serde_json::to_value(rows);
+        members.map_err(|error| Error::Encode(Box::new(error)))?
+    }};
+}
+
+/// Tables by name, and in each its rows. Every table with a `user_id` is among them.
+pub async fn collect(conn: &mut Conn, user_id: UserId) -> Result<Map<String, Value>, Error> {
+    let users = rows!(conn, user_id,
+        "SELECT id, email, email_verified, name, claims, created_at, updated_at, disabled_at, delete_at
+         FROM users WHERE id = $1", {
+        id: UserId,
+        email: String,
+        email_verified: bool,
+        name: String,
+        #[sqlx(try_from = "String")] claims: PersonClaims,
+        created_at: DateTime<Utc>,
+        updated_at: DateTime<Utc>,
+        disabled_at: Option<DateTime<Utc>>,
+        delete_at: Option<DateTime<Utc>>,
+    });
+    let sessions = rows!(conn, user_id,
+        "SELECT id, amr, user_agent, address, auth_time, created_at, last_seen_at, expires_at, ended_at
+         FROM sessions WHERE user_id = $1 ORDER BY id", {
+        id: SessionId,
+        amr: String,
+        user_agent: String,
+        address: String,
+        auth_time: DateTime<Utc>,
+        created_at: DateTime<Utc>,
+        last_seen_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+        ended_at: Option<DateTime<Utc>>,
+    });
+    let consents = rows!(conn, user_id,
+        "SELECT client_id, scope, granted_at FROM consents WHERE user_id = $1 ORDER BY granted_at", {
+        client_id: ClientId,
+        scope: String,
+        granted_at: DateTime<Utc>,
+    });
+    let grants = rows!(conn, user_id,
+        "SELECT id, client_id, session_id, offline, scope, audience, claims, amr, device_address, auth_time,
+                created_at, expires_at, revoked_at
+         FROM grants WHERE user_id = $1 ORDER BY id", {
+        id: GrantId,
+        client_id: ClientId,
+        session_id: SessionId,
+        offline: bool,
+        scope: String,
+        audience: String,
+        claims: String,
+        amr: String,
+        device_address: Option<String>,
+        auth_time: DateTime<Utc>,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+        revoked_at: Option<DateTime<Utc>>,
+    });
+    let logout_deliveries = rows!(conn, user_id,
+        "SELECT session_id, client_id, attempts, due_at, expires_at FROM logout_deliveries WHERE user_id = $1
+         ORDER BY session_id, client_id", {
+        session_id: SessionId,
+        client_id: ClientId,
+        attempts: i64,
+        due_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    });
+    let sign_ins = rows!(conn, user_id,
+        "SELECT amr, created_at, expires_at FROM sign_ins WHERE user_id = $1 ORDER BY created_at", {
+        amr: String,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    });
+    let restorations = rows!(conn, user_id,
+        "SELECT amr, expires_at FROM restorations WHERE user_id = $1 ORDER BY expires_at", {
+        amr: String,
+        expires_at: DateTime<Utc>,
+    });
+    let tables = [
+        ("users", users),
+        ("sessions", sessions),
+        ("consents", consents),
+        ("grants", grants),
+        ("logout_deliveries", logout_deliveries),
+        ("sign_ins", sign_ins),
+        ("restorations", restorations),
+    ];
+    Ok(tables.into_iter().map(|(table, rows)| (table.to_owned(), rows)).collect())
+}
