@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     person::PASSWORD,
     support::{Node, Place, http},
+    visitor::Visitor,
 };
 
 const WIDTHS: [u32; 3] = [360, 768, 1280];
@@ -157,6 +158,61 @@ async fn connect(see: &Inspector<'_>, place: &Place) {
     see.inspect("a device that was connected").await;
 }
 
+/// What people do with their account by themselves; a device is connected to it, and a phone is logged in.
+async fn settings(see: &Inspector<'_>, place: &Place) {
+    let Place { idp, .. } = place;
+    let android = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0";
+    let phone = reqwest::Client::builder().user_agent(android).redirect(reqwest::redirect::Policy::none());
+    let phone = Visitor::with(phone.build().unwrap());
+    let login = phone.get(format!("{idp}/login")).await;
+    phone.log_in(&login, "ada@example.com", PASSWORD).await;
+    for (page, what) in [
+        ("profile", "the profile"),
+        ("security", "how the account is protected"),
+        ("sessions", "where one is logged in"),
+        ("apps", "apps with access, one of them on a device"),
+        ("data", "one's data"),
+        ("data/delete", "deleting the account, asked"),
+    ] {
+        see.open(&format!("{idp}/account/{page}"), what).await;
+    }
+    see.browser.goto(&format!("{idp}/account/profile")).await.unwrap();
+    see.browser.fill("birthdate", "tomorrow").await;
+    see.submit("#profile-submit").await;
+    see.browser.wait_css("#birthdate[aria-invalid=true]").await;
+    see.inspect("refused profile").await;
+    see.open(&format!("{idp}/account/password"), "a new password").await;
+    see.browser.fill("password", "Password1").await;
+    see.submit("#password-submit").await;
+    see.browser.wait_css("#password[aria-invalid=true]").await;
+    see.inspect("refused password").await;
+    see.browser.fill("current", PASSWORD).await;
+    see.browser.fill("password", "another horse, another staple").await;
+    see.submit("#password-submit").await;
+    see.browser.wait_css(".toast").await;
+    see.inspect("a new password, and a toast").await;
+}
+
+/// Somebody who is logged out leaves, and comes back.
+async fn leave(see: &Inspector<'_>, place: &Place) {
+    let Place { idp, .. } = place;
+    let log_in = async || {
+        see.browser.goto(&format!("{idp}/login?return_to=/account/data/delete")).await.unwrap();
+        see.browser.fill("email", "ada@example.com").await;
+        see.browser.fill("password", "another horse, another staple").await;
+        see.submit("#login-submit").await;
+    };
+    log_in().await;
+    see.submit("#delete-confirm").await;
+    see.browser.wait_for_text("Your account will be deleted").await;
+    see.inspect("an account that was deleted").await;
+    log_in().await;
+    see.browser.wait_css("#restore-confirm").await;
+    see.inspect("an account that can be kept").await;
+    see.submit("#restore-confirm").await;
+    see.browser.wait_css("#delete-confirm").await;
+}
+
 async fn running(place: &Place) -> Node {
     let node = place.start().await;
     let grant = "urn:ietf:params:oauth:grant-type:device_code";
@@ -179,7 +235,9 @@ async fn axe_finds_nothing_on_the_pages_of_a_persons_day() {
         enter(&see, &place).await;
         work(&see, &place).await;
         connect(&see, &place).await;
+        settings(&see, &place).await;
         account(&see, &place).await;
+        leave(&see, &place).await;
         see.open(&format!("{}/docs", place.api), "the API's documentation").await;
     })
     .await;
