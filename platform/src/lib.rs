@@ -13,6 +13,7 @@ pub mod jws;
 mod linger;
 pub mod pages;
 pub mod place;
+pub mod seal;
 pub mod secret;
 pub mod server;
 pub mod telemetry;

@@ -3,11 +3,10 @@
 //! The row is found by the id's hash, and what it holds (who it is, their tokens) is encrypted under a key
 //! derived from the id. The id itself is kept by the browser alone, so a stolen database yields no token.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
-    db,
+    db, seal,
     secret::{self, ExposeSecret, SecretHash, SecretString},
 };
 use serde::{Deserialize, Serialize};
@@ -145,29 +144,22 @@ pub(crate) fn forget(app: &App) -> HeaderValue {
     app.site.set_cookie(COOKIE, "", Some(0))
 }
 
-fn key(id: &SecretString) -> Option<RandomizedNonceKey> {
-    let key = secret::derive(id.expose_secret().as_bytes(), "web session content");
-    RandomizedNonceKey::new(&AES_256_GCM, &key).ok()
+fn key(id: &SecretString) -> [u8; 32] {
+    secret::derive(id.expose_secret().as_bytes(), "web session content")
 }
 
-/// A random nonce, then the content as JSON under AES-256-GCM.
+/// The content as JSON, encrypted.
 ///
 /// # Panics
-/// Never: the key has the right length, and the content is far below the cipher's limit of 64 GiB.
+/// Never: what holds strings only is JSON.
 #[expect(clippy::expect_used, reason = "see Panics")]
 fn seal(id: &SecretString, content: &Content) -> Vec<u8> {
-    let mut text = serde_json::to_vec(content).expect("strings are JSON");
-    let key = key(id).expect("a derived key has 32 bytes");
-    let nonce = key.seal_in_place_append_tag(Aad::empty(), &mut text).expect("content is small");
-    [nonce.as_ref().as_slice(), &text].concat()
+    seal::seal(&key(id), &[], serde_json::to_vec(content).expect("strings are JSON"))
 }
 
 /// What [`seal`] sealed under the same id.
-fn open(id: &SecretString, mut sealed: Vec<u8>) -> Option<Content> {
-    let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let text = key(id)?.open_in_place(nonce, Aad::empty(), text).ok()?;
-    serde_json::from_slice(text).ok()
+fn open(id: &SecretString, sealed: Vec<u8>) -> Option<Content> {
+    serde_json::from_slice(&seal::open(&key(id), &[], sealed)?).ok()
 }
 
 #[cfg(test)]
