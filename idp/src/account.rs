@@ -16,16 +16,20 @@ mod known_browser;
 mod name;
 pub mod password;
 pub mod profile;
+pub mod recovery_codes;
 pub mod restore;
+pub mod second;
 pub mod security;
 #[allow(dead_code, reason = "the ways to log in are added one by one")]
 pub mod session;
 pub mod sessions;
+pub mod setup;
 pub mod sign_in;
 pub mod sign_up;
 pub mod strength;
 pub mod throttle;
 mod toast;
+pub mod totp;
 mod user_agent;
 
 mod pages;

@@ -38,6 +38,9 @@ pub enum Event {
         delete_at: DateTime<Utc>,
     },
     AccountKept,
+    TotpOn,
+    TotpOff,
+    RecoveryCodesMade,
 }
 
 /// Writes down what the transaction does, with whoever did it from where: last, just before it is committed.

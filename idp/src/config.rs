@@ -41,6 +41,8 @@ pub struct Config {
     pub sign_up: bool,
     /// How long people can change their minds after they have deleted their account.
     pub deletion_grace: u32,
+    /// Whether nobody gets in by one factor.
+    pub require_second_factor: bool,
     /// RFC 9449 §8: DPoP proofs have to hold a nonce of ours.
     pub require_dpop_nonce: bool,
     pub tokens: Tokens,
@@ -74,6 +76,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             sign_up: true,
             deletion_grace: 14 * 86400,
+            require_second_factor: false,
             require_dpop_nonce: false,
             tokens: Tokens::default(),
             sessions: Sessions::default(),

@@ -82,6 +82,10 @@ struct Secrets {
     dpop_nonce: [u8; 32],
     /// Hashes user codes, which are too short for a plain hash.
     user_code: [u8; 32],
+    /// Encrypts what authenticator apps share with us.
+    totp: [u8; 32],
+    /// Hashes recovery codes.
+    recovery_code: [u8; 32],
 }
 
 impl Deref for App {
@@ -156,6 +160,8 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
             device: secret::derive(&master, "known device"),
             dpop_nonce: secret::derive(&master, "DPoP nonce"),
             user_code: secret::derive(&master, "user code"),
+            totp: secret::derive(&master, "TOTP secret"),
+            recovery_code: secret::derive(&master, "recovery code"),
         },
         metadata: oidc::discovery::document(&config)?,
         keys,
@@ -245,6 +251,8 @@ fn router(app: App) -> Router {
         .route("/authorize/resume", get(oauth2::authorize::resume))
         .route("/authorize/cancel", post(oauth2::authorize::cancel))
         .route("/login", get(account::sign_in::get).post(account::sign_in::post))
+        .route("/login/second", get(account::second::get).post(account::second::post))
+        .route("/login/setup", get(account::setup::get).post(account::setup::post))
         .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
         .route("/login/restore", get(account::restore::get).post(account::restore::post))
         .route("/password/strength", post(account::strength::post))
@@ -264,6 +272,13 @@ fn router(app: App) -> Router {
         .route("/account/data", get(account::data::get))
         .route("/account/data/export", post(account::data::export))
         .route("/account/data/delete", get(account::data::confirm).post(account::data::delete))
+        .route("/account/totp", get(account::totp::get).post(account::totp::post))
+        .route("/account/totp/setup", get(account::totp::setup))
+        .route("/account/totp/off", post(account::totp::off))
+        .route(
+            "/account/recovery-codes",
+            get(account::recovery_codes::get).post(account::recovery_codes::post),
+        )
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
         .fallback(account::not_found)

@@ -14,6 +14,7 @@ pub mod initial_access_tokens;
 pub mod logout_deliveries;
 pub mod personal_data;
 pub mod pushed_authorization_requests;
+pub mod recovery_codes;
 pub mod refresh_tokens;
 pub mod restorations;
 pub mod revoked_access_tokens;
@@ -21,6 +22,8 @@ pub mod sessions;
 pub mod sign_ins;
 mod sweep;
 pub mod throttles;
+pub mod totp_secrets;
+pub mod totp_setups;
 pub mod users;
 
 use platform::db::Migrations;

@@ -152,6 +152,9 @@ pub(crate) enum UserAction {
     },
     /// Replace a password and end every session. It is asked for, or read from standard input.
     SetPassword { email: String },
+    /// For who has lost them: remove their second factors and end every session. Where a second factor is demanded
+    /// they set up another one when they log in.
+    ResetSecondFactors { email: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,6 +236,9 @@ pub(crate) struct NewClient {
     /// It has to push its authorization requests (RFC 9126).
     #[arg(long)]
     pub(crate) require_pushed_authorization_requests: bool,
+    /// Nobody gets to it by a password alone: who has no second factor yet is led through setting one up.
+    #[arg(long)]
+    pub(crate) require_second_factor: bool,
 }
 
 fn profile(text: &str) -> Result<Profile, String> {

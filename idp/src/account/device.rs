@@ -149,6 +149,9 @@ pub async fn confirm(
     let Some(session) = session::current(&app, &headers).await? else { return enter_it() };
     let Some(code) = journey.code() else { return enter_it() };
     let Some(waiting) = Waiting::find(&app, code, &session).await? else { return enter_it() };
+    if waiting.needs_second_factor(&session) {
+        return Ok(Redirect::to(&journey.by("/login/second")).into_response());
+    }
     let scope: Vec<String> = waiting.authorization.scope.split(' ').map(str::to_owned).collect();
     let confirm = Confirm {
         place: &app.place,
@@ -173,6 +176,10 @@ pub async fn decide(
     let code = UserCode::parse(&form.user_code).ok_or(PageError::Gone)?;
     let session = session::current(&app, &headers).await?.ok_or(PageError::Gone)?;
     let waiting = Waiting::find(&app, &code, &session).await?.ok_or(PageError::Gone)?;
+    if waiting.needs_second_factor(&session) {
+        let journey = Journey::Device(Some(code));
+        return Ok(Redirect::to(&journey.by("/login/second")).into_response());
+    }
     let decision = Decision::from(form.decision);
     waiting.decide(&app, &code, &session, decision).await?;
     let (place, client) = (&app.place, &waiting.client.name);

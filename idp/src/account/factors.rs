@@ -1,6 +1,14 @@
 //! Ways to prove who one is, and what tokens say of them: `amr` (RFC 8176) and `acr`.
 
-use crate::store::{Conn, Error, UserId, Words};
+mod base32;
+pub mod qr_code;
+pub mod recovery_code;
+mod totp;
+
+pub use recovery_code::RecoveryCode;
+pub use totp::TotpSecret;
+
+use crate::store::{Conn, Error, UserId, Words, totp_secrets};
 
 /// `acr` of a log-in by one factor.
 pub const ACR_ONE_FACTOR: &str = "urn:latchkey:acr:1fa";
@@ -71,10 +79,16 @@ impl Enrolled {
     pub fn demands_second(self) -> bool {
         self.totp
     }
+
+    /// Whether they can prove a second factor where one is demanded.
+    #[must_use]
+    pub fn has_second(self) -> bool {
+        self.totp
+    }
 }
 
-pub async fn enrolled(_: &mut Conn, _: UserId) -> Result<Enrolled, Error> {
-    Ok(Enrolled::default())
+pub async fn enrolled(conn: &mut Conn, user: UserId) -> Result<Enrolled, Error> {
+    Ok(Enrolled { totp: totp_secrets::find(conn, user).await?.is_some() })
 }
 
 #[must_use]

@@ -12,7 +12,7 @@ use platform::{
 };
 
 use super::{
-    factors::{self, Method, enrolled},
+    factors::{self, Enrolled, Method, enrolled},
     journey::Journey,
     known_browser, restore, session,
 };
@@ -51,23 +51,68 @@ pub async fn passed(
         return Ok(None);
     };
     let amr = method.first();
-    if factors::is_two_factors(&amr) || !enrolled(&mut tx, user).await?.demands_second() {
+    let enrolled = enrolled(&mut tx, user).await?;
+    let enough = !enrolled.demands_second() && !journey.demands_second(app);
+    if enough || factors::is_two_factors(&amr) {
         return enter(app, tx, &person, &amr, journey, headers).await.map(Some);
     }
+    wait(app, tx, user, &amr, journey.by(place_of(enrolled)), page).await.map(Some)
+}
+
+/// Where the second factor is proved, or set up by who has none.
+fn place_of(enrolled: Enrolled) -> &'static str {
+    if enrolled.has_second() { "/login/second" } else { "/login/setup" }
+}
+
+/// Keeps what was proved by a first factor, and leads on to where the second one is.
+async fn wait(
+    app: &App,
+    mut tx: Tx,
+    user: UserId,
+    amr: &Words,
+    next: String,
+    page: &Page,
+) -> Result<Response, PageError> {
     let token = secret::generate(PREFIX);
     let now = app.clock.now();
     let new = NewSignIn {
         token_hash: &SecretHash::of(token.expose_secret()),
         browser: &page.browser,
         user_id: user,
-        amr: &amr,
+        amr,
         expires_at: now + LIFETIME,
     };
     sign_ins::insert(&mut tx, &new, now).await?;
     tx.commit().await?;
     let cookie = app.site.set_cookie(COOKIE, token.expose_secret(), Some(LIFETIME.num_seconds()));
-    let next = Redirect::to(&journey.by("/login/second"));
-    Ok(Some(([(header::SET_COOKIE, cookie)], next).into_response()))
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+}
+
+/// The log-in that waits for a further factor at `here`. Whoever is logged in by one factor begins one there without a
+/// password, if that was just now (RFC 9470 §4). `Err`: where to go instead.
+pub async fn waiting(
+    app: &App,
+    journey: &Journey,
+    here: &'static str,
+    headers: &HeaderMap,
+    page: &Page,
+) -> Result<Result<(SignIn, Enrolled), Response>, PageError> {
+    let elsewhere = |place: &str| Ok(Err(Redirect::to(place).into_response()));
+    if let Some(sign_in) = pending(app, headers, page).await? {
+        let mut conn = app.db.read().await?;
+        let enrolled = enrolled(&mut conn, sign_in.user_id).await?;
+        let place = place_of(enrolled);
+        return if place == here { Ok(Ok((sign_in, enrolled))) } else { elsewhere(&journey.by(place)) };
+    }
+    match session::current(app, headers).await? {
+        Some(session) if factors::is_two_factors(&session.amr) => elsewhere(&journey.destination()),
+        Some(session) if session::is_recent(app, &session) => {
+            let mut tx = app.db.write().await?;
+            let place = place_of(enrolled(&mut tx, session.user_id).await?);
+            wait(app, tx, session.user_id, &session.amr, journey.by(place), page).await.map(Err)
+        }
+        _ => elsewhere(&journey.by("/login")),
+    }
 }
 
 /// The log-in that waits for a further factor in this browser.

@@ -10,7 +10,11 @@ use super::session;
 use crate::{
     App,
     error::PageError,
-    oauth2::{authorize::is_renewal, pending::Pending, user_code::UserCode},
+    oauth2::{
+        authorize::{demands_second, is_renewal},
+        pending::Pending,
+        user_code::UserCode,
+    },
     store::sessions::Session,
 };
 
@@ -93,6 +97,11 @@ impl Journey {
         }
     }
 
+    /// Whether nobody goes on from here by one factor.
+    pub fn demands_second(&self, app: &App) -> bool {
+        app.config.require_second_factor || self.pending().is_some_and(demands_second)
+    }
+
     /// What every form and address of this journey has: a parameter's name and value.
     pub fn carried(&self) -> Option<(&'static str, String)> {
         match self {
@@ -148,6 +157,11 @@ pub fn log_in_for(place: &str) -> String {
     Journey::of_account(place).by("/login")
 }
 
+/// Where somebody who is logged in proves a second factor, and then goes on at `place`.
+pub fn second_for(place: &str) -> String {
+    Journey::of_account(place).by("/login/second")
+}
+
 /// `path?request=<handle>`
 pub fn with_request(path: &str, handle: &str) -> String {
     with(path, "request", handle)
@@ -155,5 +169,6 @@ pub fn with_request(path: &str, handle: &str) -> String {
 
 fn with(path: &str, name: &str, value: &str) -> String {
     let value: String = byte_serialize(value.as_bytes()).collect();
-    format!("{path}?{name}={value}")
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}{name}={value}")
 }

@@ -9,16 +9,17 @@ use axum::{
 use platform::pages::Page;
 
 use super::{
+    factors,
     frame::{Frame, Section},
     session,
 };
 use crate::{
     App,
     error::PageError,
-    store::{Conn, Error, UserId, users},
+    store::{Conn, Error, UserId, recovery_codes, users},
 };
 
-const HERE: &str = "/account/security";
+pub const HERE: &str = "/account/security";
 
 #[derive(Template)]
 #[template(path = "security.html")]
@@ -50,5 +51,17 @@ pub(super) async fn rows(conn: &mut Conn, user_id: UserId) -> Result<Vec<Row>, E
     let has_password = users::find_password(conn, user_id).await?.is_some();
     let (state, action) = if has_password { ("Set", "Change") } else { ("You have none", "Choose one") };
     let password = Row { name: "Password", state: state.to_owned(), address: "/account/password", action };
-    Ok(vec![password])
+    let enrolled = factors::enrolled(conn, user_id).await?;
+    let (state, action) = if enrolled.totp { ("On", "Change") } else { ("Off", "Turn on") };
+    let totp = Row { name: "Authenticator app", state: state.to_owned(), address: "/account/totp", action };
+    let mut rows = vec![password, totp];
+    if enrolled.has_second() {
+        rows.push(Row {
+            name: "Recovery codes",
+            state: format!("{} left", recovery_codes::count(conn, user_id).await?),
+            address: "/account/recovery-codes",
+            action: "Make new ones",
+        });
+    }
+    Ok(rows)
 }

@@ -7,7 +7,7 @@ use platform::{
     secret::{self, ExposeSecret, SecretHash},
 };
 
-use super::journey;
+use super::{factors, journey};
 use crate::{
     App, config,
     error::PageError,
@@ -27,8 +27,16 @@ pub const RECENT: TimeDelta = TimeDelta::minutes(10);
 /// As much of `User-Agent` as is kept, in characters.
 const MAX_USER_AGENT: usize = 300;
 
-/// The session of this browser, if it has one that is alive.
+/// Who is logged in in this browser: its session, if it is alive and was begun with as many factors as are demanded of
+/// everybody.
 pub async fn current(app: &App, headers: &HeaderMap) -> Result<Option<Session>, store::Error> {
+    let enough =
+        |session: &Session| !app.config.require_second_factor || factors::is_two_factors(&session.amr);
+    Ok(alive(app, headers).await?.filter(enough))
+}
+
+/// The session of this browser, if it has one that is alive: for ending it.
+pub async fn alive(app: &App, headers: &HeaderMap) -> Result<Option<Session>, store::Error> {
     let Some(token) = app.site.cookie(headers, COOKIE).filter(|token| token.starts_with(PREFIX)) else {
         return Ok(None);
     };
@@ -52,10 +60,20 @@ pub async fn required(app: &App, headers: &HeaderMap, here: &str) -> Result<Sess
     current(app, headers).await?.ok_or_else(|| PageError::Elsewhere(journey::log_in_for(here)))
 }
 
-/// Whoever has logged in just now: for everything that could cost somebody their account.
+/// Whoever has logged in just now, by all that they log in with: for everything that could cost somebody their account.
 pub async fn recent(app: &App, headers: &HeaderMap, here: &str) -> Result<Session, PageError> {
     let session = required(app, headers, here).await?;
-    if is_recent(app, &session) { Ok(session) } else { Err(PageError::Elsewhere(journey::log_in_for(here))) }
+    if !is_recent(app, &session) {
+        return Err(PageError::Elsewhere(journey::log_in_for(here)));
+    }
+    let mut conn = app.db.read().await?;
+    // The session may be from before they had a second factor.
+    if !factors::is_two_factors(&session.amr)
+        && factors::enrolled(&mut conn, session.user_id).await?.demands_second()
+    {
+        return Err(PageError::Elsewhere(journey::second_for(here)));
+    }
+    Ok(session)
 }
 
 pub fn is_recent(app: &App, session: &Session) -> bool {

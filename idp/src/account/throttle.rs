@@ -15,6 +15,7 @@ use super::known_browser;
 use crate::{
     App,
     config::{self, Throttle},
+    email::Email,
     store::{Error, Tx, UserId, throttles},
 };
 
@@ -58,6 +59,31 @@ pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Res
             counter("log-in", &[account], limits.per_account, false),
             counter("log-in from", &[&network], limits.per_network, false),
         ],
+    };
+    admit(app, counters).await
+}
+
+/// Before a code of a second factor is compared. Whoever gets here knows a first one, which must not clear anything; a
+/// browser that the account was used in before has a counter of its own.
+pub async fn second_factor(
+    app: &App,
+    headers: &HeaderMap,
+    user: UserId,
+    email: &str,
+) -> Result<Result<Attempt, Wait>, Error> {
+    let limits = &app.config.throttle;
+    let free = limits.per_account_and_network;
+    let counter = |key: String, free| Counter { key: SecretHash::of(&key), free, cleared_by_success: false };
+    let known = Email::parse(email).and_then(|email| known_browser::id(app, headers, &email.normalized));
+    let counters = match known {
+        Some(id) => vec![counter(format!("second factor by device\n{user}\n{id}"), free)],
+        None => {
+            let network = address::network(current().client);
+            vec![
+                counter(format!("second factor\n{user}"), free),
+                counter(format!("second factor from\n{network}"), limits.per_network),
+            ]
+        }
     };
     admit(app, counters).await
 }

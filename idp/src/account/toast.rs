@@ -1,6 +1,8 @@
 //! What the next page of an account announces.
 
 platform::toasts! {
+    TotpOn "totp-on" status "Your authenticator app is on.",
+    TotpOff "totp-off" status "Your authenticator app is off: your password alone lets you in.",
     PasswordChanged "password-changed" status "Your password was changed.",
     ProfileSaved "profile-saved" status "Your profile was saved.",
     SessionEnded "session-ended" status "That device was logged out.",

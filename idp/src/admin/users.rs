@@ -9,7 +9,9 @@ use crate::{
     oauth2::approval,
     oidc::standard_claims,
     password::{Busy, Password, Pool, Weakness},
-    store::{self, ClientId, UserId, grants, sessions, sign_ins, users},
+    store::{
+        self, ClientId, UserId, grants, recovery_codes, sessions, sign_ins, totp_secrets, totp_setups, users,
+    },
 };
 
 pub use crate::store::users::User;
@@ -160,6 +162,19 @@ pub async fn set_password(
     let hash = hash(passwords, password, &[email]).await?;
     let mut tx = db.write().await?;
     users::set_password(&mut tx, id, &hash, now).await?;
+    end_everything(&mut tx, id, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Removes somebody's second factors, and whatever stands in for them; all sessions end, and all that clients hold.
+pub async fn reset_second_factors(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(db, email).await?;
+    let mut tx = db.write().await?;
+    users::lock(&mut tx, id).await?;
+    totp_secrets::delete(&mut tx, id).await?;
+    totp_setups::delete(&mut tx, id).await?;
+    recovery_codes::delete(&mut tx, id).await?;
     end_everything(&mut tx, id, now).await?;
     tx.commit().await?;
     Ok(())

@@ -53,4 +53,6 @@ pub struct ClientConfig {
     pub require_signed_request_object: bool,
     /// RFC 9449 §5.2: its access tokens are bound to a key.
     pub dpop_bound_access_tokens: bool,
+    /// Nobody gets to it by one factor.
+    pub require_second_factor: bool,
 }

@@ -40,6 +40,8 @@ pub struct Claims {
     /// RFC 9068 §2.2.1, so that APIs can ask for more (RFC 9470).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +182,7 @@ fn claims(app: &App, terms: &Terms<'_>, now: DateTime<Utc>) -> Claims {
         exp: (now + config::seconds(expires_in)).timestamp(),
         auth_time: grant.map(|grant| grant.auth_time.timestamp()),
         acr: grant.map(|grant| factors::acr(&grant.amr).to_owned()),
+        amr: grant.map(|grant| grant.amr.0.clone()).unwrap_or_default(),
         sid: grant.map(|grant| grant.session_id),
         cnf: jkt.map(|jkt| Confirmation { jkt: jkt.to_owned() }),
         act: None,

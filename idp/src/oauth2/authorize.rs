@@ -1,8 +1,10 @@
 //! Authorization Endpoint, RFC 6749 §4.1.1 and OpenID Connect Core §3.1.2.
 
+mod acr;
 mod prompt;
 mod request;
 mod response;
+mod step;
 
 use axum::{
     body::Bytes,
@@ -10,7 +12,6 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
-use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
     pages::{Page, Protected},
     secret::{self, ExposeSecret, SecretHash},
@@ -22,7 +23,6 @@ use super::{
     par,
     parameters::Parameters,
     pending::{self, Pending},
-    scope,
 };
 use crate::{
     App,
@@ -32,13 +32,15 @@ use crate::{
     store::{
         Tx,
         authorization_codes::{self, AuthorizationCode},
-        consents,
         sessions::Session,
     },
 };
 
 pub use request::{Refusal, Request, audience, open};
 pub use response::AuthorizeError;
+pub use step::{demands_second, is_renewal};
+
+use step::{Step, next_step};
 
 const CODE: &str = "lkc_";
 
@@ -104,7 +106,7 @@ async fn authorize(
     let session = session::current(app, headers).await?;
     let next = next_step(app, &request, session.as_ref(), None).await?;
     if request.prompt.none
-        && let Step::LogIn(error) | Step::Consent(error) = next
+        && let Step::LogIn(error) | Step::SecondFactor(error) | Step::Consent(error) = next
     {
         return Err(request.target.refuse(app, error, "prompt=none, but the person would have to be asked"));
     }
@@ -119,6 +121,7 @@ async fn authorize(
             let handle = pending::store(app, &request.parameters, page).await?;
             let place = match next {
                 Step::Consent(_) => "/consent",
+                Step::SecondFactor(_) => "/login/second",
                 _ if request.prompt.create => "/signup",
                 _ => "/login",
             };
@@ -148,6 +151,7 @@ pub async fn resume(
             Ok(pending.request.target.answer(&app, vec![("code", code)]))
         }
         Step::LogIn(_) => Ok(Redirect::to(&format!("/login?request={handle}")).into_response()),
+        Step::SecondFactor(_) => Ok(Redirect::to(&format!("/login/second?request={handle}")).into_response()),
         Step::Consent(_) => Ok(Redirect::to(&format!("/consent?request={handle}")).into_response()),
     }
 }
@@ -175,8 +179,13 @@ pub async fn decide(
 ) -> Result<Response, AuthorizeError> {
     let request = &pending.request;
     // The form was good for the session that is here now: log-in must be what the request demands.
-    if let Step::LogIn(_) = next_step(app, request, Some(session), Some(pending.created_at)).await? {
-        return Ok(Redirect::to(&format!("/login?request={}", pending.handle)).into_response());
+    let place = match next_step(app, request, Some(session), Some(pending.created_at)).await? {
+        Step::LogIn(_) => Some("/login"),
+        Step::SecondFactor(_) => Some("/login/second"),
+        Step::Consent(_) | Step::Issue => None,
+    };
+    if let Some(place) = place {
+        return Ok(Redirect::to(&format!("{place}?request={}", pending.handle)).into_response());
     }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
@@ -189,71 +198,6 @@ pub async fn decide(
     let code = issue_code(app, &mut tx, request, session).await?;
     tx.commit().await?;
     Ok(request.target.answer(app, vec![("code", code)]))
-}
-
-/// What has to happen before a code can be given; with the error that `prompt=none` gets instead.
-enum Step {
-    LogIn(&'static str),
-    Consent(&'static str),
-    Issue,
-}
-
-/// `started`: when this request began to wait. A log-in after that is the one it asked for.
-async fn next_step(
-    app: &App,
-    request: &Request,
-    session: Option<&Session>,
-    started: Option<DateTime<Utc>>,
-) -> Result<Step, AuthorizeError> {
-    const LOG_IN: Step = Step::LogIn("login_required");
-    let Some(session) = session else { return Ok(LOG_IN) };
-    if is_stale(app, request, session, started) {
-        return Ok(LOG_IN);
-    }
-    if request.hinted_user.is_some_and(|hinted| hinted != session.user_id) {
-        if is_fresh(session, started) {
-            // They logged in, as somebody else than the client expects.
-            return Err(request.target.refuse(
-                app,
-                "login_required",
-                "another person than id_token_hint names",
-            ));
-        }
-        return Ok(LOG_IN);
-    }
-    let client = &request.target.client;
-    if request.prompt.consent {
-        return Ok(Step::Consent("consent_required"));
-    }
-    if client.first_party {
-        return Ok(Step::Issue);
-    }
-    let mut conn = app.db.read().await?;
-    let remembered = consents::find_scope(&mut conn, session.user_id, &client.id).await?;
-    let covered = remembered.is_some_and(|remembered| scope::covers(&remembered, &request.consent_scope));
-    Ok(if covered { Step::Issue } else { Step::Consent("consent_required") })
-}
-
-fn is_fresh(session: &Session, started: Option<DateTime<Utc>>) -> bool {
-    started.is_some_and(|started| session.auth_time >= started)
-}
-
-/// Whether the request demands a newer log-in than this one.
-fn is_stale(app: &App, request: &Request, session: &Session, started: Option<DateTime<Utc>>) -> bool {
-    // `max_age=0` is `prompt=login`, however fast the browser is (Core §3.1.2.1).
-    let too_old = |max_age: TimeDelta| max_age.is_zero() || session.auth_time + max_age < app.clock.now();
-    !is_fresh(session, started) && (request.prompt.log_in_again() || request.max_age.is_some_and(too_old))
-}
-
-/// Whether whoever is logged in shall prove it once more, and not be somebody else.
-#[must_use]
-pub fn is_renewal(app: &App, pending: &Pending, session: &Session) -> bool {
-    let request = &pending.request;
-    let hint = request.parameters.get("login_hint");
-    is_stale(app, request, session, Some(pending.created_at))
-        && !(request.prompt.select_account || request.prompt.create)
-        && request.hinted_user.is_none_or(|hinted| hinted == session.user_id)
-        && hint.is_none_or(|hint| hint.trim().eq_ignore_ascii_case(&session.email))
 }
 
 async fn issue_code(

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     App,
-    account::throttle,
+    account::{factors, throttle},
     clients::NotNow,
     config,
     error::PageError,
@@ -133,6 +133,12 @@ impl Waiting {
         let Some(authorization) = found else { return Ok(None) };
         let client = app.clients.find(&authorization.client_id.0).await?;
         Ok(client.map(|client| Self { client, authorization }))
+    }
+
+    /// Whether its app is not to be reached by what was proved in this session.
+    #[must_use]
+    pub fn needs_second_factor(&self, session: &Session) -> bool {
+        self.client.require_second_factor && !factors::is_two_factors(&session.amr)
     }
 
     /// Carries out what the person answered. First-party clients are asked about, too: only the person

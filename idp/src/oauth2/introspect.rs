@@ -17,7 +17,9 @@ use super::{
     token,
 };
 use crate::{
-    App, config,
+    App,
+    account::factors,
+    config,
     store::{ClientId, Conn, SessionId, clients::Client, grants, refresh_tokens},
 };
 
@@ -50,6 +52,9 @@ struct Details {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<String>,
+    /// As in the token, RFC 9068 §2.2.1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    amr: Vec<String>,
     /// RFC 9449 §6.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
@@ -109,6 +114,7 @@ async fn access_token(
         sid: claims.sid,
         auth_time: claims.auth_time,
         acr: claims.acr,
+        amr: claims.amr,
         cnf: claims.cnf,
         act: claims.act,
     }))
@@ -138,7 +144,8 @@ async fn refresh_token(
         jti: None,
         sid: Some(grant.session_id),
         auth_time: Some(grant.auth_time.timestamp()),
-        acr: None,
+        acr: Some(factors::acr(&grant.amr).to_owned()),
+        amr: grant.amr.0,
         cnf: None,
         act: None,
     }))

@@ -58,7 +58,7 @@ pub async fn confirm(
 ) -> Result<Response, PageError> {
     let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let request = LogoutRequest::read(&app, &Parameters::parse(encoded.as_bytes())).await?;
-    let session = session::current(&app, &headers).await?;
+    let session = session::alive(&app, &headers).await?;
     finish(&app, session, request).await
 }
 
@@ -69,7 +69,7 @@ async fn logout(
     page: &Page,
 ) -> Result<Response, PageError> {
     let request = LogoutRequest::read(app, parameters).await?;
-    let session = session::current(app, headers).await?;
+    let session = session::alive(app, headers).await?;
     let proves = |session: &Session| request.hint.as_ref().is_some_and(|hint| hint.sid == Some(session.id));
     match session {
         Some(session) if !proves(&session) => {

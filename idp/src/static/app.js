@@ -77,3 +77,16 @@ for (const toast of document.querySelectorAll('.toast')) {
   close.addEventListener('click', dismiss)
   if (toast.getAttribute('role') === 'status') setTimeout(dismiss, 6000)
 }
+
+// What is shown once can be copied.
+for (const list of document.querySelectorAll('[data-copy]')) {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.className = 'secondary wide'
+  button.textContent = 'Copy'
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText([...list.children].map(item => item.textContent).join('\n'))
+    button.textContent = 'Copied'
+  })
+  list.after(button)
+}

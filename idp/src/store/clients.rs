@@ -84,6 +84,8 @@ pub struct Client {
     pub require_signed_request_object: bool,
     /// RFC 9449 §5.2.
     pub dpop_bound_access_tokens: bool,
+    /// Nobody gets to it by one factor.
+    pub require_second_factor: bool,
     /// Comes from the configuration file.
     pub declared: bool,
 }
@@ -125,7 +127,7 @@ pub async fn find_live(conn: &mut Conn, id: &ClientId) -> Result<Option<Client>,
                     post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
                     initiate_login_uri, grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
                     require_pushed_authorization_requests, require_signed_request_object,
-                    dpop_bound_access_tokens, declared
+                    dpop_bound_access_tokens, require_second_factor, declared
              FROM clients WHERE id = $1 AND disabled_at IS NULL",
         )
         .bind(id)
@@ -177,7 +179,7 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Listed>, Error> {
                     post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required,
                     initiate_login_uri, grant_types, scope, audience, id_token_signed_response_alg, first_party, require_pkce,
                     require_pushed_authorization_requests, require_signed_request_object,
-                    dpop_bound_access_tokens, declared, disabled_at
+                    dpop_bound_access_tokens, require_second_factor, declared, disabled_at
              FROM clients ORDER BY id",
         )
         .fetch_all(conn)
@@ -204,9 +206,9 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
                  backchannel_logout_session_required, initiate_login_uri, grant_types, scope, audience,
                  id_token_signed_response_alg, first_party, require_pkce,
                  require_pushed_authorization_requests, require_signed_request_object,
-                 dpop_bound_access_tokens, declared, created_at)
+                 dpop_bound_access_tokens, require_second_factor, declared, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                 $21, $22, $23)
+                 $21, $22, $23, $24)
              ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, secret_hash = excluded.secret_hash, jwks = excluded.jwks,
                  jwks_uri = excluded.jwks_uri,
@@ -222,9 +224,10 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
                  require_pushed_authorization_requests = excluded.require_pushed_authorization_requests,
                  require_signed_request_object = excluded.require_signed_request_object,
                  dpop_bound_access_tokens = excluded.dpop_bound_access_tokens,
+                 require_second_factor = excluded.require_second_factor,
                  declared = excluded.declared,
                  disabled_at = CASE WHEN excluded.declared THEN NULL ELSE clients.disabled_at END
-             WHERE excluded.declared OR ($24 AND NOT clients.declared)",
+             WHERE excluded.declared OR ($25 AND NOT clients.declared)",
         )
         .bind(&client.id)
         .bind(&client.name)
@@ -247,6 +250,7 @@ async fn write(tx: &mut Tx, client: &Client, replace: bool, now: DateTime<Utc>) 
         .bind(client.require_pushed_authorization_requests)
         .bind(client.require_signed_request_object)
         .bind(client.dpop_bound_access_tokens)
+        .bind(client.require_second_factor)
         .bind(client.declared)
         .bind(now)
         .bind(replace)

@@ -66,6 +66,21 @@ pub async fn find(
     })
 }
 
+/// Counts a code before it is judged: racers cannot all pass on the same count. How many there were, this one included;
+/// `None` when it has ended.
+pub async fn count(tx: &mut Tx, token: &SecretHash, now: DateTime<Utc>) -> Result<Option<i64>, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE sign_ins SET attempts = attempts + 1 WHERE token_hash = $1 AND expires_at > $2
+             RETURNING attempts",
+        )
+        .bind(token)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
 /// Ends it, for a session or for none. Of any number of concurrent callers, one is told `true`.
 pub async fn spend(tx: &mut Tx, token: &SecretHash, now: DateTime<Utc>) -> Result<bool, Error> {
     on_conn!(tx, |conn| {

@@ -137,6 +137,17 @@ pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Resul
     })
 }
 
+/// Changes nothing, and keeps what else changes somebody's ways to log in waiting until this transaction ends.
+pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET updated_at = updated_at WHERE id = $1")
+            .bind(id)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
 pub async fn set_claims(
     tx: &mut Tx,
     id: UserId,

@@ -38,6 +38,7 @@ mod refresh;
 mod registration;
 mod request_objects;
 mod schema;
+mod second_factor;
 mod storage;
 mod token_exchange;
 mod token_requests;

@@ -86,6 +86,7 @@ fn described(new: NewClient, config: &Config) -> ClientConfig {
         require_pushed_authorization_requests: new.require_pushed_authorization_requests,
         require_signed_request_object: new.require_signed_request_object,
         dpop_bound_access_tokens: new.dpop_bound_access_tokens,
+        require_second_factor: new.require_second_factor,
         ..ClientConfig::default()
     }
 }
@@ -136,6 +137,7 @@ fn show(client: Client) -> Result<(), Failure> {
         ("require_pushed_authorization_requests", yes(client.require_pushed_authorization_requests)),
         ("require_signed_request_object", yes(client.require_signed_request_object)),
         ("dpop_bound_access_tokens", yes(client.dpop_bound_access_tokens)),
+        ("require_second_factor", yes(client.require_second_factor)),
         ("declared", yes(client.declared)),
     ];
     for (name, value) in lines {

@@ -1,4 +1,4 @@
-//! `latchkey user add|list|disable|enable|delete|disconnect|set|set-password`.
+//! `latchkey user add|list|disable|enable|delete|disconnect|set|set-password|reset-second-factors`.
 
 use idp::admin::users;
 use platform::{clock::Clock, db::Db};
@@ -50,6 +50,10 @@ pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), 
             let password = password::read()?;
             users::set_password(&db, &config.passwords, &email, &password, now).await?;
             say(format_args!("{email} has a new password, and has to log in again everywhere."))
+        }
+        UserAction::ResetSecondFactors { email } => {
+            users::reset_second_factors(&db, &email, now).await?;
+            say(format_args!("{email} has no second factor any more, and has to log in again everywhere."))
         }
     }
 }

@@ -203,6 +203,7 @@ pub(crate) fn client(config: &ClientConfig, declared: bool) -> Result<Client, Er
         require_pushed_authorization_requests: config.require_pushed_authorization_requests || fapi2,
         require_signed_request_object: config.require_signed_request_object,
         dpop_bound_access_tokens: config.dpop_bound_access_tokens || fapi2,
+        require_second_factor: config.require_second_factor,
         token_endpoint_auth_method: method,
         declared,
     })

@@ -11,12 +11,12 @@ use super::{
         parameters::Parameters,
         redirect_uri, request_object, scope,
     },
+    acr::Demand,
     prompt::Prompt,
     response::{AuthorizeError, ResponseMode, Target},
 };
 use crate::{
     App,
-    account::factors::ACR_ONE_FACTOR,
     error::PageError,
     oidc::{claims, id_token},
     store::{UserId, Words, clients::Client},
@@ -36,6 +36,7 @@ pub struct Request {
     pub code_challenge: Option<String>,
     pub prompt: Prompt,
     pub max_age: Option<TimeDelta>,
+    pub second_factor: Demand,
     /// Claims asked for one by one.
     pub claims: Words,
     /// Whom `id_token_hint` or `claims` names.
@@ -101,14 +102,12 @@ impl Request {
         let claims = claims::Requested::parse(parameters.get("claims"))
             .map_err(|rule| refuse("invalid_request", rule))?
             .within(&target.client.scope);
-        if claims.essential_acr.as_ref().is_some_and(|values| !values.iter().any(|acr| acr == ACR_ONE_FACTOR))
-        {
-            // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
-            return Err(refuse(
-                "unmet_authentication_requirements",
-                "an essential acr is not one that we give",
-            ));
-        }
+        let acr_values = parameters.get("acr_values");
+        let second_factor = Demand::of(&target.client, claims.essential_acr.as_deref(), acr_values)
+            .ok_or_else(|| {
+                // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+                refuse("unmet_authentication_requirements", "an essential acr is not one that we give")
+            })?;
         let claimed_user = match &claims.sub {
             None => None,
             Some(sub) => {
@@ -132,6 +131,7 @@ impl Request {
             audience,
             prompt,
             max_age,
+            second_factor,
             hinted_user,
             consent_scope: claims.scopes().fold(negotiated.scope.clone(), |all, one| scope::union(&all, one)),
             claims: claims.words,
