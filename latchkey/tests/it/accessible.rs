@@ -1,5 +1,7 @@
 //! The pages that people meet on an ordinary day, as axe-core sees them: light and dark, on a phone, a tablet and a desktop.
 
+mod second_factor;
+
 use std::path::Path;
 
 use platform::testing::{Browser, Options, browser, skip};
@@ -236,6 +238,7 @@ async fn axe_finds_nothing_on_the_pages_of_a_persons_day() {
         work(&see, &place).await;
         connect(&see, &place).await;
         settings(&see, &place).await;
+        second_factor::visit(&see, &place).await;
         account(&see, &place).await;
         leave(&see, &place).await;
         see.open(&format!("{}/docs", place.api), "the API's documentation").await;

@@ -38,6 +38,8 @@ on_each_database! {
         place.run(&["user", "enable", "ada@example.com"]).good();
         assert!(!list().contains("disabled"), "{}", list());
         place.run_with_input(&["user", "set-password", "ada@example.com"], "another long enough one\n").good();
+        let reset = place.run(&["user", "reset-second-factors", "ada@example.com"]).good().stdout;
+        assert!(reset.contains("has no second factor"), "{reset}");
         place.run(&["user", "delete", "ada@example.com"]).good();
         assert!(list().contains("goes ") && list().contains("Ada Lovelace"), "{}", list());
         place.run(&["user", "enable", "ada@example.com"]).good();
@@ -47,6 +49,7 @@ on_each_database! {
         for args in [
             &["user", "disable", "x@example.com"][..],
             &["user", "enable", "x@example.com"],
+            &["user", "reset-second-factors", "x@example.com"],
             &["user", "delete", "x@example.com"],
             &["user", "delete", "x@example.com", "--now"],
         ] {
@@ -62,6 +65,7 @@ on_each_database! {
             .run(&[
                 "client", "add", "shop", "--name", "The Shop", "--redirect-uri", "https://shop.example/callback",
                 "--grant-type", "authorization_code", "--grant-type", "client_credentials", "--scope", "openid tasks:read",
+                "--require-second-factor",
             ])
             .good();
         let secret = added.value("client_secret");
@@ -72,6 +76,8 @@ on_each_database! {
             assert!(shown.contains(expected), "no {expected} in {shown}");
         }
         assert!(!shown.contains(&secret), "a secret is printed once");
+        let demands = shown.lines().find(|line| line.starts_with("require_second_factor")).unwrap();
+        assert!(demands.ends_with("yes"), "{demands}");
         assert!(place.run(&["client", "list"]).good().stdout.contains("shop"));
         assert_eq!(place.run(&["client", "add", "shop", "--redirect-uri", "https://x.example/"]).failure().len(), 1);
 
