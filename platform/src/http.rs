@@ -52,13 +52,22 @@ pub struct Call {
 }
 
 tokio::task_local! {
-    static CURRENT: Call;
+    /// With its `User-Agent`.
+    static CURRENT: (Call, Option<HeaderValue>);
 }
 
 /// The request being handled. Outside of one (a background task), a nil id and an unspecified address.
 #[must_use]
 pub fn current() -> Call {
-    CURRENT.try_with(|call| *call).unwrap_or(Call { id: Uuid::nil(), client: Ipv4Addr::UNSPECIFIED.into() })
+    let nobody = Call { id: Uuid::nil(), client: Ipv4Addr::UNSPECIFIED.into() };
+    CURRENT.try_with(|(call, _)| *call).unwrap_or(nobody)
+}
+
+/// What the program that sent the request being handled calls itself.
+#[must_use]
+pub fn user_agent() -> Option<String> {
+    let sent = |(_, sent): &(Call, Option<HeaderValue>)| Some(sent.as_ref()?.to_str().ok()?.to_owned());
+    CURRENT.try_with(sent).ok().flatten()
 }
 
 /// Wraps a service's routes in all that every request gets, and adds `/health/live` and `/health/ready`.
@@ -104,7 +113,9 @@ async fn observe(State(observed): State<Observed>, request: Request, next: Next)
         secure(&mut response, call.id, observed.https);
         return response;
     }
-    let handling = AssertUnwindSafe(CURRENT.scope(call, next.run(request.map(lingering)))).catch_unwind();
+    let user_agent = request.headers().get(header::USER_AGENT).cloned();
+    let handling = CURRENT.scope((call, user_agent), next.run(request.map(lingering)));
+    let handling = AssertUnwindSafe(handling).catch_unwind();
     let mut response = match tokio::time::timeout(TIMEOUT, handling.instrument(span.clone())).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {

@@ -244,8 +244,8 @@ impl<S: Sync> FromRequestParts<S> for Page {
 #[derive(Debug)]
 pub struct Protected<T>(pub T);
 
-/// Why a form was not taken.
-#[derive(Debug, thiserror::Error)]
+/// Why a form was not taken. Among the extensions of the response that says so.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum FormError {
     #[error("the form was posted from another site")]
     CrossSite,
@@ -264,13 +264,14 @@ impl IntoResponse for FormError {
             title: "This form has expired",
             message: "For your safety nothing was changed. Go back, reload the page and try again; cookies must be allowed.",
         };
-        match self {
+        let response = match self {
             Self::CrossSite | Self::Token => {
                 (StatusCode::FORBIDDEN, axum::Extension(expired)).into_response()
             }
             Self::Malformed => StatusCode::BAD_REQUEST.into_response(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        }
+        };
+        (axum::Extension(self), response).into_response()
     }
 }
 
