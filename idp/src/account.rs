@@ -1,5 +1,6 @@
 //! The pages for people.
 
+pub mod activity;
 pub mod apps;
 pub mod assets;
 pub mod consent;

@@ -1,6 +1,7 @@
 //! What an operator can set, with what holds when nothing is set. Durations are in seconds.
 
 mod client;
+mod records;
 mod resource;
 mod token_exchange;
 
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use crate::{admin, outbound, store::clients::Profile};
 
 pub use client::ClientConfig;
+pub use records::{Audit, Refusals};
 pub use resource::Resource;
 pub use token_exchange::TokenExchange;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub throttle: Throttle,
+    pub audit: Audit,
+    pub refusals: Refusals,
     /// Whether apps may register themselves (RFC 7591).
     pub registration: Registration,
     /// Which rules apps that do are held to. Default: as for others.
@@ -82,6 +86,8 @@ impl Default for Config {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            audit: Audit::default(),
+            refusals: Refusals::default(),
             registration: Registration::Token,
             registration_profile: None,
             client_id_metadata_documents: false,

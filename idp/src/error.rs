@@ -13,7 +13,7 @@ use platform::{
 use crate::{
     clients::{self, NotNow},
     password::Busy,
-    store,
+    refusals, store,
 };
 
 /// A page instead of the one that was asked for. `platform::pages::layer` renders it.
@@ -57,6 +57,12 @@ impl From<clients::Error> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let refuse = |status, title, message| (status, Extension(Refusal { title, message })).into_response();
+        match &self {
+            Self::Request(rule) => refusals::refused("page", rule),
+            // The first says itself what it is, the others are no refusals.
+            Self::Form(_) | Self::Elsewhere(_) | Self::Internal(_) | Self::Sign(_) => {}
+            rule => refusals::refused("page", rule),
+        }
         match self {
             Self::Form(error) => error.into_response(),
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),

@@ -2,7 +2,7 @@
 
 mod account;
 pub mod admin;
-mod audit;
+pub mod audit;
 mod clients;
 pub mod config;
 mod email;
@@ -12,6 +12,7 @@ mod oauth2;
 mod oidc;
 mod outbound;
 mod password;
+mod refusals;
 pub mod store;
 
 use std::{fmt, ops::Deref, sync::Arc, time::Duration};
@@ -34,9 +35,11 @@ use platform::{
     server::Shutdown,
 };
 
+use admin::Operator;
 use clients::{Clients, Documents};
 use oauth2::client_keys::ClientKeys;
 use outbound::Outbound;
+use refusals::Refusals;
 use tokio::sync::Notify;
 use tower_http::cors::{self, CorsLayer};
 
@@ -67,6 +70,8 @@ pub(crate) struct Parts {
     pub passwords: password::Pool,
     pub place: Place,
     pub site: Site,
+    pub audit: audit::Log,
+    pub refusals: Refusals,
     secrets: Secrets,
     /// What both discovery addresses publish.
     metadata: oidc::document::Document,
@@ -135,9 +140,11 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
     let db = Db::open(&config.database_url, &store::MIGRATIONS).await?;
     let keys = KeyRing::open(&config.keys_dir, now)?;
     let master = keys::master_secret(&config.keys_dir)?;
-    admin::clients::declare(&db, &config.clients, now).await?;
+    let audit = audit::Log::new(&master);
+    let operator = Operator::new(db.clone(), audit.clone());
+    admin::clients::declare(&operator, &config.clients, now).await?;
     if !config.token_exchange.is_empty() {
-        for unknown in config.unknown_in_token_exchange(&admin::clients::list(&db).await?) {
+        for unknown in config.unknown_in_token_exchange(&admin::clients::list(&operator).await?) {
             tracing::warn!("{unknown}");
         }
     }
@@ -147,7 +154,11 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         .client_id_metadata_documents
         .then(|| Documents::new(db.clone(), clock.clone(), outbound.clone(), config.clone()));
     let place = account::assets::place(&config).map_err(StartError::Look)?;
+    let refusals =
+        Refusals::start(db.clone(), clock.clone(), config::seconds(config.refusals.retention), shutdown);
     let app = App(Arc::new(Parts {
+        audit,
+        refusals,
         clients: Clients::new(db.clone(), documents),
         client_keys: ClientKeys::new(outbound.clone(), clock.clone()),
         outbound,
@@ -186,6 +197,9 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
             match store::sweep(&app.db, app.clock.now()).await {
                 Ok(rows) => tracing::debug!(rows, "swept what has expired"),
                 Err(error) => tracing::error!(%error, "could not sweep what has expired"),
+            }
+            if let Err(error) = audit::retain(&app).await {
+                tracing::error!(%error, "could not remove what the audit log needs to hold no longer");
             }
         }
     });
@@ -279,6 +293,7 @@ fn router(app: App) -> Router {
             "/account/recovery-codes",
             get(account::recovery_codes::get).post(account::recovery_codes::post),
         )
+        .route("/account/activity", get(account::activity::get))
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
         .fallback(account::not_found)
@@ -289,10 +304,11 @@ fn router(app: App) -> Router {
         trusted_proxies: app.config.trusted_proxies.clone().into(),
     };
     let (db, assets) = (app.db.clone(), app.place.router());
-    let routes = documents
-        .merge(machines)
+    let routes = machines
         .merge(registration(&app.config))
         .merge(people)
+        .layer(middleware::from_fn_with_state(app.refusals.clone(), refusals::layer))
+        .merge(documents)
         .with_state(app)
         .merge(assets);
     platform::http::finish(routes, observed, db)

@@ -1,5 +1,6 @@
 //! One module per table; the only place with SQL. Knows no HTTP.
 
+pub mod audit_events;
 pub mod authorization_codes;
 pub mod authorization_requests;
 pub mod client_assertions;
@@ -16,6 +17,7 @@ pub mod personal_data;
 pub mod pushed_authorization_requests;
 pub mod recovery_codes;
 pub mod refresh_tokens;
+pub mod refusals;
 pub mod restorations;
 pub mod revoked_access_tokens;
 pub mod sessions;

@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::{Args, Parser, Subcommand};
-use idp::{keys::Algorithm, store::clients::Profile};
+use idp::{audit::Mark, keys::Algorithm, store::clients::Profile};
 
 /// A self-hosted identity provider, with a task API and a task web UI that use it.
 ///
@@ -38,6 +38,14 @@ pub(crate) enum Command {
     /// The apps that may ask for tokens.
     #[command(subcommand)]
     Client(ClientAction),
+    /// What happened: who logged in, what was changed, and by whom.
+    #[command(subcommand)]
+    Audit(AuditAction),
+    /// Say why a request was refused, and what to do.
+    Explain {
+        /// What the person was shown as the reference, or the app as X-Request-Id.
+        reference: String,
+    },
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigAction),
@@ -247,6 +255,50 @@ fn profile(text: &str) -> Result<Profile, String> {
 
 fn algorithm(text: &str) -> Result<Algorithm, String> {
     Algorithm::try_from(text.to_owned()).map_err(|_| "must be RS256, PS256, ES256 or EdDSA".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Show events, newest first.
+    List {
+        /// Of one person: an e-mail address, or the id of an account.
+        #[arg(long, value_name = "EMAIL")]
+        user: Option<String>,
+        /// Of one kind, by its name in `audit export`: logged_in, log_in_failed, client_added and so on.
+        #[arg(long, value_name = "NAME")]
+        event: Option<String>,
+        /// Not older: 30m, 12h, 7d, or 2026-03-14, or 2026-03-14T15:09:26Z.
+        #[arg(long, value_name = "TIME", value_parser = since)]
+        since: Option<Since>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// Say whether every event is there as it was written; if not, which is the first that is not.
+    Verify {
+        /// What an earlier `audit verify` has printed: that event must still be there, as it was then.
+        #[arg(long, value_name = "MARK")]
+        kept: Option<Mark>,
+    },
+    /// Print everything, oldest first, one JSON object a line.
+    Export,
+}
+
+/// A moment, or how long ago it was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Since {
+    Ago(TimeDelta),
+    At(DateTime<Utc>),
+}
+
+fn since(text: &str) -> Result<Since, &'static str> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Since::At(at.to_utc()));
+    }
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        return Ok(Since::At(day.and_time(NaiveTime::MIN).and_utc()));
+    }
+    time(text).map(Since::Ago).map_err(|_| "must be like 7d, 2026-03-14 or 2026-03-14T15:09:26Z")
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,21 +1,26 @@
 //! What operators do from the command line. The work is done by [`idp::admin`]; here it is asked for and printed.
 
+pub(crate) mod audit;
 pub(crate) mod clients;
+pub(crate) mod explain;
 pub(crate) mod keys;
 mod password;
 pub(crate) mod users;
 
 use std::fmt::Write;
 
+use idp::{admin::Operator, audit::Log};
 use platform::db::Db;
 
 use crate::{Failure, say};
 
 /// The identity provider's database, brought up to date as a start would; the server may be running.
-async fn open(config: &idp::Config) -> Result<Db, Failure> {
-    Db::open(&config.database_url, &idp::store::MIGRATIONS)
+async fn open(config: &idp::Config) -> Result<Operator, Failure> {
+    let db = Db::open(&config.database_url, &idp::store::MIGRATIONS)
         .await
-        .map_err(|error| Failure::new(format!("idp.database_url: {error}")))
+        .map_err(|error| Failure::new(format!("idp.database_url: {error}")))?;
+    let log = Log::open(&config.keys_dir).map_err(|error| Failure::new(format!("idp.keys_dir: {error}")))?;
+    Ok(Operator::new(db, log))
 }
 
 /// Prints rows in columns that line up, under a heading.

@@ -54,9 +54,13 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Idp(_)) => serve::idp(loaded.into_checked()?).await,
         Some(Command::Api(_)) => serve::api(loaded.into_checked()?).await,
         Some(Command::Web(_)) => serve::web(loaded.into_checked()?).await,
-        Some(Command::Keys(action)) => command::keys::run(action, &loaded.into_checked()?.idp),
+        Some(Command::Keys(action)) => command::keys::run(action, &loaded.into_checked()?.idp).await,
         Some(Command::User(action)) => command::users::run(action, &loaded.into_checked()?.idp).await,
         Some(Command::Client(action)) => command::clients::run(action, loaded.into_checked()?).await,
+        Some(Command::Audit(action)) => command::audit::run(action, &loaded.into_checked()?.idp).await,
+        Some(Command::Explain { reference }) => {
+            command::explain::run(&reference, &loaded.into_checked()?.idp).await
+        }
         Some(Command::Config(cli::ConfigAction::Check)) => {
             loaded.into_checked()?;
             say("The configuration is good.")

@@ -31,6 +31,9 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// The most that names and values of a request's headers may take together, in bytes.
 const MAX_HEADERS: usize = 32 * 1024;
 
+/// What is kept of `User-Agent`, in characters.
+const MAX_USER_AGENT: usize = 300;
+
 /// A request is cut off after this long; nothing here takes more than a fraction of it.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -63,10 +66,13 @@ pub fn current() -> Call {
     CURRENT.try_with(|(call, _)| *call).unwrap_or(nobody)
 }
 
-/// What the program that sent the request being handled calls itself.
+/// What the program that sent the request being handled calls itself, as much of it as is worth keeping.
 #[must_use]
 pub fn user_agent() -> Option<String> {
-    let sent = |(_, sent): &(Call, Option<HeaderValue>)| Some(sent.as_ref()?.to_str().ok()?.to_owned());
+    let sent = |(_, sent): &(Call, Option<HeaderValue>)| {
+        let text = sent.as_ref()?.to_str().ok()?;
+        Some(text.chars().take(MAX_USER_AGENT).collect())
+    };
     CURRENT.try_with(sent).ok().flatten()
 }
 

@@ -27,6 +27,7 @@ use crate::{
     App,
     error::PageError,
     oauth2::{authorize::Decision, device::Waiting, user_code::UserCode},
+    refusals,
     store::{device_authorizations, sessions::Session},
 };
 
@@ -122,12 +123,16 @@ pub async fn post(
         Ok(attempt) => attempt,
         Err(wait) => {
             tracing::info!(rule = "throttle", user.id = %session.user_id, "refused a user code: too many attempts");
+            refusals::user(session.user_id);
+            refusals::refused("device", "throttle");
             return refuse(Problem::Throttled(wait));
         }
     };
     let mut tx = app.db.write().await?;
     if !device_authorizations::claim(&mut tx, &code.hash(&app), session.id, app.clock.now()).await? {
         tracing::info!(rule = "user code", user.id = %session.user_id, "refused a user code: unknown, expired or decided");
+        refusals::user(session.user_id);
+        refusals::refused("device", "user code");
         return refuse(Problem::Code(
             "We do not know this code, or it has expired. Check it, or let your device show a new one.",
         ));

@@ -21,16 +21,18 @@ pub enum Section {
     Security,
     Devices,
     Apps,
+    Activity,
     Data,
 }
 
 /// In the order in which they are shown: address and name.
-const SECTIONS: [(Section, &str, &str); 6] = [
+const SECTIONS: [(Section, &str, &str); 7] = [
     (Section::Overview, "/account", "Overview"),
     (Section::Profile, "/account/profile", "Profile"),
     (Section::Security, "/account/security", "Security"),
     (Section::Devices, "/account/sessions", "Devices"),
     (Section::Apps, "/account/apps", "Apps"),
+    (Section::Activity, "/account/activity", "Activity"),
     (Section::Data, "/account/data", "Your data"),
 ];
 

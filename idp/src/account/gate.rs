@@ -21,6 +21,7 @@ use crate::{
     audit::Event,
     email::Email,
     error::PageError,
+    refusals,
     store::{
         self, Tx, UserId, Words,
         sign_ins::{self, NewSignIn, SignIn},
@@ -38,9 +39,29 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// session and leads on, or asks for a further factor. `None`: nobody may log in like this.
 pub async fn passed(
     app: &App,
-    mut tx: Tx,
+    tx: Tx,
     user: UserId,
     method: Method,
+    journey: &Journey,
+    headers: &HeaderMap,
+    page: &Page,
+) -> Result<Option<Response>, PageError> {
+    arrived(app, tx, Arrival { user, method, by: None }, journey, headers, page).await
+}
+
+/// Who comes to the gate, and what brought them here, if that is more than a log-in.
+pub struct Arrival {
+    pub user: UserId,
+    pub method: Method,
+    /// Recorded with the log-in: nothing may be in `tx` before, as everybody's next event would wait for all of this.
+    pub by: Option<Event>,
+}
+
+/// [`passed`], for who comes with an event.
+pub async fn arrived(
+    app: &App,
+    mut tx: Tx,
+    Arrival { user, method, by }: Arrival,
     journey: &Journey,
     headers: &HeaderMap,
     page: &Page,
@@ -48,15 +69,19 @@ pub async fn passed(
     let Some(person) = users::find(&mut tx, user).await?.filter(|user| user.may_log_in(app.clock.now()))
     else {
         tracing::info!(rule = "disabled", user.id = %user, "refused a log-in of user {user}");
+        refusals::user(user);
+        refusals::refused("log-in", "disabled");
+        drop(tx);
+        audit::record_alone(app, Some(user), Event::LogInFailed { factor: method.into() }).await?;
         return Ok(None);
     };
     let amr = method.first();
     let enrolled = enrolled(&mut tx, user).await?;
     let enough = !enrolled.demands_second() && !journey.demands_second(app);
     if enough || factors::is_two_factors(&amr) {
-        return enter(app, tx, &person, &amr, journey, headers).await.map(Some);
+        return enter(app, tx, &person, &amr, by, journey, headers).await.map(Some);
     }
-    wait(app, tx, user, &amr, journey.by(place_of(enrolled)), page).await.map(Some)
+    wait(app, tx, user, &amr, by, journey.by(place_of(enrolled)), page).await.map(Some)
 }
 
 /// Where the second factor is proved, or set up by who has none.
@@ -70,6 +95,7 @@ async fn wait(
     mut tx: Tx,
     user: UserId,
     amr: &Words,
+    by: Option<Event>,
     next: String,
     page: &Page,
 ) -> Result<Response, PageError> {
@@ -83,6 +109,9 @@ async fn wait(
         expires_at: now + LIFETIME,
     };
     sign_ins::insert(&mut tx, &new, now).await?;
+    if let Some(event) = by {
+        audit::record(app, &mut tx, Some(user), event).await?;
+    }
     tx.commit().await?;
     let cookie = app.site.set_cookie(COOKIE, token.expose_secret(), Some(LIFETIME.num_seconds()));
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
@@ -109,7 +138,7 @@ pub async fn waiting(
         Some(session) if session::is_recent(app, &session) => {
             let mut tx = app.db.write().await?;
             let place = place_of(enrolled(&mut tx, session.user_id).await?);
-            wait(app, tx, session.user_id, &session.amr, journey.by(place), page).await.map(Err)
+            wait(app, tx, session.user_id, &session.amr, None, journey.by(place), page).await.map(Err)
         }
         _ => elsewhere(&journey.by("/login")),
     }
@@ -140,7 +169,11 @@ pub async fn second(
     let person = users::find(&mut tx, sign_in.user_id).await?;
     let Some(person) = person.filter(|user| user.may_log_in(app.clock.now())) else { return Ok(None) };
     let amr = method.second(&sign_in.amr);
-    enter(app, tx, &person, &amr, journey, headers).await.map(Some)
+    let by = match method {
+        Method::RecoveryCode => Event::RecoveryCodeUsed,
+        method => Event::SecondFactorPassed { factor: method.into() },
+    };
+    enter(app, tx, &person, &amr, Some(by), journey, headers).await.map(Some)
 }
 
 /// Everything was proved that is demanded.
@@ -149,16 +182,19 @@ pub(super) async fn enter(
     mut tx: Tx,
     person: &User,
     amr: &Words,
+    by: Option<Event>,
     journey: &Journey,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
     if person.delete_at.is_some() {
         return restore::offer(app, tx, person, amr, journey).await;
     }
-    let session = session::start(app, &mut tx, person.id, amr, headers).await?;
-    audit::record(app, &mut tx, Some(person.id), Event::LoggedIn { amr: amr.to_string() }).await?;
+    let (session, cookie) = session::start(app, &mut tx, person.id, amr, headers).await?;
+    for event in by.into_iter().chain([Event::LoggedIn { session, amr: amr.to_string() }]) {
+        audit::record(app, &mut tx, Some(person.id), event).await?;
+    }
     tx.commit().await?;
-    let mut cookies = vec![(header::SET_COOKIE, session)];
+    let mut cookies = vec![(header::SET_COOKIE, cookie)];
     if let Some(email) = Email::parse(&person.email) {
         cookies.push((header::SET_COOKIE, known_browser::cookie(app, headers, &email.normalized)));
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     App,
-    audit::{self, Event},
+    audit::Event,
     error::PageError,
     store::{
         Tx, Words,
@@ -109,8 +109,7 @@ pub async fn post(
         return Ok(Redirect::to(&journey.by("/login")).into_response());
     };
     sign_ins::end_all(&mut tx, user_id).await?;
-    audit::record(&app, &mut tx, Some(user_id), Event::AccountKept).await?;
-    let entered = gate::enter(&app, tx, &person, &amr, &journey, &headers).await?;
+    let entered = gate::enter(&app, tx, &person, &amr, Some(Event::AccountKept), &journey, &headers).await?;
     let cookie = app.site.set_cookie(COOKIE, "", Some(0));
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), entered).into_response())
 }

@@ -19,8 +19,10 @@ use super::{
     throttle,
 };
 use crate::{
-    App,
+    App, audit,
+    audit::Event,
     error::PageError,
+    refusals,
     store::{self, Tx, UserId, recovery_codes, sign_ins, totp_secrets},
 };
 
@@ -149,10 +151,12 @@ pub async fn post(
         return refuse(Problem::Code("Enter the code."));
     }
     let user = sign_in.user_id;
+    refusals::user(user);
     let attempt = match throttle::second_factor(&app, &headers, user, &sign_in.email).await? {
         Ok(attempt) => attempt,
         Err(wait) => {
             tracing::info!(rule = "throttle", user.id = %user, "refused a second factor: too many attempts");
+            refusals::refused("log-in", "throttle");
             return refuse(Problem::Throttled(wait));
         }
     };
@@ -167,12 +171,17 @@ pub async fn post(
         return entered.map_or_else(again, Ok);
     }
     tracing::info!(rule = "second factor", user.id = %user, ?with, "refused a second factor of user {user}");
-    if attempts >= MOST {
+    refusals::refused("log-in", "second factor");
+    let over = attempts >= MOST;
+    if over {
         sign_ins::spend(&mut tx, &sign_in.token_hash, app.clock.now()).await?;
-        tx.commit().await?;
+    }
+    let failed = Event::SecondFactorFailed { factor: with.method().into() };
+    audit::record(&app, &mut tx, Some(user), failed).await?;
+    tx.commit().await?;
+    if over {
         return again();
     }
-    tx.commit().await?;
     refuse(Problem::Code(with.refusal()))
 }
 

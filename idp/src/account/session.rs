@@ -1,6 +1,6 @@
 //! Who is logged in, in this browser.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use chrono::TimeDelta;
 use platform::{
     http,
@@ -24,8 +24,6 @@ const PREFIX: &str = "lkb_";
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(5);
 /// For what could cost somebody their account, a log-in must not be older.
 pub const RECENT: TimeDelta = TimeDelta::minutes(10);
-/// As much of `User-Agent` as is kept, in characters.
-const MAX_USER_AGENT: usize = 300;
 
 /// Who is logged in in this browser: its session, if it is alive and was begun with as many factors as are demanded of
 /// everybody.
@@ -82,19 +80,18 @@ pub fn is_recent(app: &App, session: &Session) -> bool {
 
 /// Logs a person in after they have proved who they are. Always under a new id in the cookie: one that an
 /// attacker knew before log-in is worth nothing after it. Somebody's own session goes on under it, with what
-/// clients hold of it; another person's ends. Returns the cookie.
+/// clients hold of it; another person's ends. Returns which it is, and the cookie.
 pub async fn start(
     app: &App,
     tx: &mut Tx,
     user: UserId,
     amr: &Words,
     headers: &HeaderMap,
-) -> Result<HeaderValue, store::Error> {
+) -> Result<(SessionId, HeaderValue), store::Error> {
     let moment = app.moment();
     let lifetime = app.config.sessions.lifetime;
     let token = secret::generate(PREFIX);
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let user_agent: String = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT).collect();
+    let user_agent = http::user_agent().unwrap_or_default();
     let log_in = LogIn {
         token: &SecretHash::of(token.expose_secret()),
         amr,
@@ -106,16 +103,19 @@ pub async fn start(
         Some(old) => sessions::find_live(tx, &SecretHash::of(&old), moment.now, moment.seen_after).await?,
         None => None,
     };
-    match old {
-        Some(old) if old.user_id == user => sessions::renew(tx, old.id, &log_in, moment.now).await?,
+    let id = match old {
+        Some(old) if old.user_id == user => {
+            sessions::renew(tx, old.id, &log_in, moment.now).await?;
+            old.id
+        }
         old => {
             if let Some(old) = old {
                 sessions::end(tx, old.id, moment.now).await?;
             }
-            sessions::insert(tx, user, &log_in, moment.now).await?;
+            sessions::insert(tx, user, &log_in, moment.now).await?
         }
-    }
-    Ok(app.site.set_cookie(COOKIE, token.expose_secret(), Some(lifetime.into())))
+    };
+    Ok((id, app.site.set_cookie(COOKIE, token.expose_secret(), Some(lifetime.into()))))
 }
 
 /// The session goes on under another id in the cookie: whoever knows the old one has nothing any more. Returns the

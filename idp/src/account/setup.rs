@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     App, audit,
-    audit::Event,
+    audit::{Event, Factor},
     error::PageError,
     store::{self, Tx, UserId, recovery_codes, totp_secrets, totp_setups, users},
 };
@@ -93,7 +93,7 @@ pub async fn confirm(
         return Ok(Err(NotYet::Gone));
     }
     totp_secrets::put(tx, user, &sealed, step, now).await?;
-    audit::record(app, tx, Some(user), Event::TotpOn).await?;
+    audit::record(app, tx, Some(user), Event::FactorAdded { factor: Factor::Totp }).await?;
     if recovery_codes::count(tx, user).await? > 0 {
         return Ok(Ok(Vec::new()));
     }

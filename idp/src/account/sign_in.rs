@@ -20,10 +20,12 @@ use super::{
     session, throttle,
 };
 use crate::{
-    App,
+    App, audit,
+    audit::Event,
     email::Email,
     error::PageError,
     password::{Password, Verdict},
+    refusals,
     store::{Tx, UserId, users},
 };
 
@@ -111,6 +113,7 @@ pub async fn post(
         Ok(attempt) => attempt,
         Err(wait) => {
             tracing::info!(rule = "throttle", "refused a log-in: too many attempts");
+            refusals::refused("log-in", "throttle");
             let whole = Some(format!("Too many attempts. Wait {wait}, then try again."));
             let mut response =
                 refuse(StatusCode::TOO_MANY_REQUESTS, Problems { whole, ..Problems::default() });
@@ -151,13 +154,18 @@ async fn compare(
         credentials.as_ref().filter(|_| presented.is_some()).and_then(|known| known.password_hash.as_deref());
     let Some(password) = presented.or_else(|| Password::presented(&"-".into())) else { return Ok(None) };
     let verdict = app.passwords.verify(password, stored).await?;
-    let user_id = credentials.as_ref().map(|known| tracing::field::display(known.id));
+    let user_id = credentials.as_ref().map(|known| known.id);
+    user_id.into_iter().for_each(refusals::user);
+    // Written for unknown addresses, too, so that it takes as long.
+    let failed = Event::LogInFailed { factor: Method::Password.into() };
     let Some(known) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         tracing::info!(
             rule = "password",
-            user.id = user_id,
+            user.id = user_id.map(tracing::field::display),
             "refused a log-in: unknown address or wrong password"
         );
+        refusals::refused("log-in", "password");
+        audit::record_alone(app, user_id, failed).await?;
         return Ok(None);
     };
 
@@ -168,6 +176,9 @@ async fn compare(
         current.is_some_and(|current| current.id == known.id && current.password_hash == known.password_hash);
     if !same {
         tracing::info!(rule = "changed meanwhile", user.id = %known.id, "refused a log-in of user {}", known.id);
+        refusals::refused("log-in", "changed meanwhile");
+        drop(tx);
+        audit::record_alone(app, user_id, failed).await?;
         return Ok(None);
     }
     if let (Verdict::RightRehashed(new), Some(old)) = (&verdict, &known.password_hash) {

@@ -15,18 +15,19 @@ use serde::Deserialize;
 
 use super::{
     factors::Method,
-    gate,
+    gate::{self, Arrival},
     journey::{Carried, Journey},
     name, session,
     strength::{self, NewPassword},
     throttle,
 };
 use crate::{
-    App, audit,
+    App,
     audit::Event,
     email::Email,
     error::PageError,
     password::{Busy, Password},
+    refusals,
     store::users,
 };
 
@@ -110,6 +111,7 @@ pub async fn post(
     };
     if let Err(wait) = throttle::sign_up(&app).await? {
         tracing::info!(rule = "throttle", "refused a sign-up: too many from one network");
+        refusals::refused("sign-up", "throttle");
         let whole =
             Some(format!("Too many accounts were made from your network. Wait {wait}, then try again."));
         let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, Problems { whole, ..Problems::default() });
@@ -129,14 +131,15 @@ pub async fn post(
     let mut tx = app.db.write().await?;
     let Some(id) = users::insert(&mut tx, new, app.clock.now()).await? else {
         tracing::info!(rule = "address taken", "refused a sign-up");
+        refusals::refused("sign-up", "address taken");
         let email = Some("This address cannot be used.");
         return refuse(
             StatusCode::UNPROCESSABLE_ENTITY,
             Problems { email, taken: true, ..Problems::default() },
         );
     };
-    audit::record(&app, &mut tx, Some(id), Event::SignedUp).await?;
-    let entered = gate::passed(&app, tx, id, Method::Password, &journey, &headers, &page).await?;
+    let arrival = Arrival { user: id, method: Method::Password, by: Some(Event::SignedUp) };
+    let entered = gate::arrived(&app, tx, arrival, &journey, &headers, &page).await?;
     entered.ok_or(PageError::Gone)
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     App, audit,
-    audit::Event,
+    audit::{Event, Factor},
     error::PageError,
     store::{recovery_codes, sessions::Session, totp_secrets, users},
 };
@@ -84,7 +84,7 @@ pub async fn post(
     };
     // They have just proved both: what asks for two factors need not ask again.
     let amr = Method::Totp.second(&session.amr);
-    let cookie = session::start(&app, &mut tx, session.user_id, &amr, &headers).await?;
+    let (_, cookie) = session::start(&app, &mut tx, session.user_id, &amr, &headers).await?;
     tx.commit().await?;
     let cookie = [(header::SET_COOKIE, cookie)];
     if codes.is_empty() {
@@ -114,7 +114,7 @@ pub async fn off(
         if !enrolled(&mut tx, user).await?.has_second() {
             recovery_codes::delete(&mut tx, user).await?;
         }
-        audit::record(&app, &mut tx, Some(user), Event::TotpOff).await?;
+        audit::record(&app, &mut tx, Some(user), Event::FactorRemoved { factor: Factor::Totp }).await?;
     }
     tx.commit().await?;
     Ok(Toast::TotpOff.redirect(&app.site, security::HERE))

@@ -1,9 +1,11 @@
 //! People, as operators see them.
 
 use chrono::{DateTime, Utc};
-use platform::{db::Db, secret::SecretString};
+use platform::secret::SecretString;
 
+use super::Operator;
 use crate::{
+    audit::Event,
     config::{self, Config, Passwords},
     email::Email,
     oauth2::approval,
@@ -40,7 +42,7 @@ pub enum Error {
 
 /// Makes an account that can log in at once.
 pub async fn add(
-    db: &Db,
+    operator: &Operator,
     passwords: &Passwords,
     email: &str,
     name: &str,
@@ -55,73 +57,84 @@ pub async fn add(
         name,
         password_hash: Some(&hash),
     };
-    let mut tx = db.write().await?;
+    let mut tx = operator.db.write().await?;
     let id = users::insert(&mut tx, user, now).await?.ok_or(Error::Taken)?;
+    operator.record(&mut tx, Some(id), Event::UserAdded, now).await?;
     tx.commit().await?;
     Ok(id)
 }
 
 /// At most `limit` people, oldest first, after `after`.
-pub async fn list(db: &Db, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
-    let mut conn = db.read().await?;
+pub async fn list(operator: &Operator, after: Option<UserId>, limit: i64) -> Result<Vec<User>, Error> {
+    let mut conn = operator.db.read().await?;
     Ok(users::list(&mut conn, after, limit).await?)
 }
 
 /// Shuts somebody out: their sessions end, nothing that was issued to them is good for more.
-pub async fn disable(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
-    let id = find(db, email).await?;
-    let mut tx = db.write().await?;
+pub async fn disable(operator: &Operator, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(operator, email).await?;
+    let mut tx = operator.db.write().await?;
     users::set_disabled(&mut tx, id, Some(now)).await?;
     end_everything(&mut tx, id, now).await?;
+    operator.record(&mut tx, Some(id), Event::UserDisabled, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Lets somebody in again, also whose account is to be deleted. What ended stays ended: they log in anew.
-pub async fn enable(db: &Db, email: &str) -> Result<(), Error> {
-    let id = find(db, email).await?;
-    let mut tx = db.write().await?;
+pub async fn enable(operator: &Operator, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(operator, email).await?;
+    let mut tx = operator.db.write().await?;
     users::set_disabled(&mut tx, id, None).await?;
     users::set_delete_at(&mut tx, id, None).await?;
+    operator.record(&mut tx, Some(id), Event::UserEnabled, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Deletes an account as its owner can: from now on nobody is let in, and later nothing is left of it. Returns when.
 pub async fn delete(
-    db: &Db,
+    operator: &Operator,
     config: &Config,
     email: &str,
     now: DateTime<Utc>,
 ) -> Result<DateTime<Utc>, Error> {
-    let id = find(db, email).await?;
+    let id = find(operator, email).await?;
     let delete_at = now + config::seconds(config.deletion_grace);
-    let mut tx = db.write().await?;
+    let mut tx = operator.db.write().await?;
     users::set_delete_at(&mut tx, id, Some(delete_at)).await?;
     end_everything(&mut tx, id, now).await?;
+    operator.record(&mut tx, Some(id), Event::DeletionRequested { delete_at }, now).await?;
     tx.commit().await?;
     Ok(delete_at)
 }
 
 /// Deletes an account, with all that was its owner's.
-pub async fn delete_now(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
-    let id = find(db, email).await?;
-    let mut tx = db.write().await?;
+pub async fn delete_now(operator: &Operator, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(operator, email).await?;
+    let mut tx = operator.db.write().await?;
     // Apps are told that the sessions have ended.
     end_everything(&mut tx, id, now).await?;
     users::delete(&mut tx, id).await?;
+    operator.record(&mut tx, Some(id), Event::UserDeleted, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Takes back what somebody allowed a client, and all that it got by that.
-pub async fn disconnect(db: &Db, email: &str, client_id: &str, now: DateTime<Utc>) -> Result<(), Error> {
-    let id = find(db, email).await?;
+pub async fn disconnect(
+    operator: &Operator,
+    email: &str,
+    client_id: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let id = find(operator, email).await?;
     let client_id = ClientId(client_id.to_owned());
-    let mut tx = db.write().await?;
+    let mut tx = operator.db.write().await?;
     if !approval::take_back(&mut tx, id, &client_id, now).await? {
         return Err(Error::NotConnected);
     }
+    operator.record(&mut tx, Some(id), Event::AppDisconnected { client_id }, now).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -129,14 +142,14 @@ pub async fn disconnect(db: &Db, email: &str, client_id: &str, now: DateTime<Utc
 /// Changes one claim about somebody, as OpenID Connect Core §5.1 names them (`phone_number`, `address.locality`);
 /// no `text` removes it.
 pub async fn set_claim(
-    db: &Db,
+    operator: &Operator,
     email: &str,
     claim: &str,
     text: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let id = find(db, email).await?;
-    let mut tx = db.write().await?;
+    let id = find(operator, email).await?;
+    let mut tx = operator.db.write().await?;
     let mut user = users::find(&mut tx, id).await?.ok_or(Error::Unknown)?;
     let refused = |reason| Error::Claim(claim.to_owned(), reason);
     match (claim, text.map(str::trim)) {
@@ -146,36 +159,39 @@ pub async fn set_claim(
         (claim, text) => standard_claims::set(&mut user.claims, claim, text).map_err(refused)?,
     }
     users::set_claims(&mut tx, id, &user.name, user.claims, now).await?;
+    operator.record(&mut tx, Some(id), Event::ProfileChanged { claims: vec![claim.to_owned()] }, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Sets a password; all sessions end, and all that clients hold.
 pub async fn set_password(
-    db: &Db,
+    operator: &Operator,
     passwords: &Passwords,
     email: &str,
     password: &SecretString,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let id = find(db, email).await?;
+    let id = find(operator, email).await?;
     let hash = hash(passwords, password, &[email]).await?;
-    let mut tx = db.write().await?;
+    let mut tx = operator.db.write().await?;
     users::set_password(&mut tx, id, &hash, now).await?;
     end_everything(&mut tx, id, now).await?;
+    operator.record(&mut tx, Some(id), Event::PasswordReset, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Removes somebody's second factors, and whatever stands in for them; all sessions end, and all that clients hold.
-pub async fn reset_second_factors(db: &Db, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
-    let id = find(db, email).await?;
-    let mut tx = db.write().await?;
+pub async fn reset_second_factors(operator: &Operator, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    let id = find(operator, email).await?;
+    let mut tx = operator.db.write().await?;
     users::lock(&mut tx, id).await?;
     totp_secrets::delete(&mut tx, id).await?;
     totp_setups::delete(&mut tx, id).await?;
     recovery_codes::delete(&mut tx, id).await?;
     end_everything(&mut tx, id, now).await?;
+    operator.record(&mut tx, Some(id), Event::SecondFactorsReset, now).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -191,9 +207,9 @@ pub(crate) async fn end_everything(
     grants::revoke_all(tx, id, now).await
 }
 
-async fn find(db: &Db, email: &str) -> Result<UserId, Error> {
+async fn find(operator: &Operator, email: &str) -> Result<UserId, Error> {
     let email = Email::parse(email).ok_or(Error::Email)?;
-    let mut conn = db.read().await?;
+    let mut conn = operator.db.read().await?;
     let user = users::find_by_email(&mut conn, &email.normalized).await?;
     user.map(|user| user.id).ok_or(Error::Unknown)
 }

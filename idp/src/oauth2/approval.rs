@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::scope;
 use crate::{
-    App, config,
+    App, audit,
+    audit::Event,
+    config,
     store::{
         self, ClientId, GrantId, Tx, UserId, Words,
         clients::Client,
@@ -57,6 +59,19 @@ pub async fn grant(
     };
     grants::insert(tx, &grant, now).await?;
     Ok(grant.id)
+}
+
+/// Writes down that a client was given a grant: last before the commit.
+pub async fn connected(
+    app: &App,
+    tx: &mut Tx,
+    client: &Client,
+    session: &Session,
+    scope: &str,
+) -> Result<(), store::Error> {
+    let event =
+        Event::AppConnected { client_id: client.id.clone(), session: session.id, scope: scope.to_owned() };
+    audit::record(app, tx, Some(session.user_id), event).await
 }
 
 /// Remembers what was allowed, so that it is not asked for again.

@@ -27,8 +27,11 @@ use super::{
 use crate::{
     App,
     account::session,
+    audit,
+    audit::Event,
     config,
     error::PageError,
+    refusals,
     store::{
         Tx,
         authorization_codes::{self, AuthorizationCode},
@@ -87,6 +90,7 @@ async fn authorize(
     headers: &HeaderMap,
     page: &Page,
 ) -> Result<Response, AuthorizeError> {
+    refusals::parameters(&parameters);
     let pushed = par::redeem(app, &parameters).await?;
     let was_pushed = pushed.is_some();
     let parameters = match pushed {
@@ -99,6 +103,7 @@ async fn authorize(
             }
         },
     };
+    refusals::parameters(&parameters);
     let request = Request::read(app, parameters).await.map_err(|refusal| refusal.answer(app))?;
     if request.target.client.require_pushed_authorization_requests && !was_pushed {
         return Err(request.target.refuse(app, "invalid_request", "this client has to push its requests"));
@@ -113,7 +118,7 @@ async fn authorize(
     match (next, session) {
         (Step::Issue, Some(session)) => {
             let mut tx = app.db.write().await?;
-            let code = issue_code(app, &mut tx, &request, &session).await?;
+            let code = issue_code(app, &mut tx, &request, &session, None).await?;
             tx.commit().await?;
             Ok(request.target.answer(app, vec![("code", code)]))
         }
@@ -146,7 +151,7 @@ pub async fn resume(
         Step::Issue => {
             let mut tx = app.db.write().await?;
             pending.spend(&mut tx, &page, app.clock.now()).await?;
-            let code = issue_code(&app, &mut tx, &pending.request, &session).await?;
+            let code = issue_code(&app, &mut tx, &pending.request, &session, None).await?;
             tx.commit().await?;
             Ok(pending.request.target.answer(&app, vec![("code", code)]))
         }
@@ -195,16 +200,20 @@ pub async fn decide(
         return Err(request.target.refuse(app, "access_denied", "the person refused consent"));
     }
     approval::remember(&mut tx, &request.target.client, session, &request.consent_scope, now).await?;
-    let code = issue_code(app, &mut tx, request, session).await?;
+    let client_id = request.target.client.id.clone();
+    let given = Event::ConsentGiven { client_id, scope: request.consent_scope.clone() };
+    let code = issue_code(app, &mut tx, request, session, Some(given)).await?;
     tx.commit().await?;
     Ok(request.target.answer(app, vec![("code", code)]))
 }
 
+/// Last before the commit. `led_here`: what the person did for it.
 async fn issue_code(
     app: &App,
     tx: &mut Tx,
     request: &Request,
     session: &Session,
+    led_here: Option<Event>,
 ) -> Result<String, AuthorizeError> {
     let (tokens, client) = (&app.config.tokens, &request.target.client);
     let allowed = Allowed {
@@ -225,5 +234,9 @@ async fn issue_code(
         expires_at: app.clock.now() + config::seconds(tokens.code_lifetime),
     };
     authorization_codes::insert(tx, &SecretHash::of(code.expose_secret()), &row).await?;
+    if let Some(event) = led_here {
+        audit::record(app, tx, Some(session.user_id), event).await?;
+    }
+    approval::connected(app, tx, client, session, &request.scope).await?;
     Ok(code.expose_secret().to_owned())
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{client_assertion, error::TokenError, parameters::Parameters};
-use crate::{App, store::clients::Client};
+use crate::{App, refusals, store::clients::Client};
 
 /// What a request brought to prove who it is.
 struct Credentials {
@@ -28,8 +28,11 @@ pub async fn authenticate(
     parameters: &Parameters,
 ) -> Result<Arc<Client>, TokenError> {
     let credentials = credentials(headers, parameters)?;
+    refusals::input("client_id", &credentials.client_id);
+    refusals::input("authenticated by", credentials.method);
     let client = app.clients.find(&credentials.client_id).await?;
     let client = client.ok_or(TokenError::InvalidClient("the client is unknown or disabled"))?;
+    refusals::client(&client.id);
     if client.token_endpoint_auth_method != credentials.method {
         return Err(TokenError::InvalidClient("the client is registered for another method"));
     }

@@ -27,6 +27,8 @@ use super::{
 use crate::{
     App,
     account::{factors, throttle},
+    audit,
+    audit::Event,
     clients::NotNow,
     config,
     error::PageError,
@@ -169,6 +171,12 @@ impl Waiting {
         };
         if !device_authorizations::decide(&mut tx, &code.hash(app), session.id, grant_id, now).await? {
             return Err(PageError::Gone);
+        }
+        if decision == Decision::Allow {
+            let (client_id, scope) = (client.id.clone(), self.authorization.scope.clone());
+            let given = Event::ConsentGiven { client_id, scope };
+            audit::record(app, &mut tx, Some(session.user_id), given).await?;
+            approval::connected(app, &mut tx, client, session, &self.authorization.scope).await?;
         }
         tx.commit().await?;
         tracing::info!(client.id = %client.id, user.id = %session.user_id, ?decision, "{} answered a device of {}", session.user_id, client.id);

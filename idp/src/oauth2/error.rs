@@ -17,7 +17,7 @@ use crate::{
     clients::{self, NotNow},
     error::PageError,
     keys::InvalidToken,
-    store,
+    refusals, store,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,10 @@ impl IntoResponse for TokenError {
             tracing::debug!("a device waits"); // as often as it asks
         } else {
             tracing::info!(rule = %self, "refused a token request");
+            // That a nonce is told is how the protocol begins (RFC 9449 §8).
+            if !matches!(self, Self::UseDpopNonce(_)) {
+                refusals::refused(code, rule(code, &self));
+            }
         }
         let mut response = (status, Json(json!({"error": code}))).into_response();
         let headers = response.headers_mut();
@@ -145,6 +149,12 @@ impl IntoResponse for TokenError {
         }
         response
     }
+}
+
+/// What an error says beside its code.
+fn rule(code: &str, error: &impl ToString) -> String {
+    let text = error.to_string();
+    text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text).to_owned()
 }
 
 /// What all answers of these endpoints have in common: nobody keeps them (RFC 6749 §5.1). What axum says of a
@@ -220,6 +230,16 @@ impl IntoResponse for BearerError {
             }
         };
         tracing::info!(rule = %self, "refused an access token");
+        match &self {
+            Self::Missing => refusals::refused("invalid_request", &self),
+            Self::InvalidRequest(rule) => refusals::refused("invalid_request", rule),
+            Self::InvalidToken(rule) => refusals::refused("invalid_token", rule),
+            Self::InsufficientScope(_) => {
+                refusals::refused("insufficient_scope", rule("insufficient_scope", &self))
+            }
+            Self::InvalidDpopProof(rule) => refusals::refused("invalid_dpop_proof", rule),
+            Self::UseDpopNonce(_) | Self::Internal(_) => {}
+        }
         let separator = if error.is_empty() { "" } else { ", " };
         let mut response = ([(header::CACHE_CONTROL, "no-store")], status).into_response();
         let headers = response.headers_mut();

@@ -22,7 +22,8 @@ use super::error::BearerError;
 use crate::{
     App, Config,
     account::throttle,
-    admin,
+    admin, audit,
+    audit::Event,
     config::Registration,
     oidc::userinfo::bearer,
     store::{
@@ -82,6 +83,8 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, sent: Sent) -> Ans
     clients::put(&mut tx, &client, now).await?;
     let hash = SecretHash::of(token.expose_secret());
     client_registrations::insert(&mut tx, &client.id, &hash, &registration).await?;
+    let event = Event::ClientRegistered { client_id: client.id.clone() };
+    audit::record(&app, &mut tx, None, event).await?;
     tx.commit().await?;
     tracing::info!(client.id = %client.id, "{} has registered itself", client.id);
     let information = information(&app, &client, &registration, metadata, token.expose_secret(), secret);
@@ -135,6 +138,7 @@ pub async fn put(State(app): State<App>, client_id: InPath, headers: HeaderMap, 
     if !clients::replace(&mut tx, &client, app.clock.now()).await? {
         return Err(FOREIGN.into());
     }
+    audit::record(&app, &mut tx, None, Event::ClientChanged { client_id: client_id.clone() }).await?;
     tx.commit().await?;
     tracing::info!(client.id = %client_id, "{client_id} has changed its registration");
     let information = information(&app, &client, &registration, metadata, &token, secret);
@@ -153,6 +157,7 @@ pub async fn delete(
         return Err(FOREIGN.into());
     }
     clients::delete(&mut tx, &client_id).await?;
+    audit::record(&app, &mut tx, None, Event::ClientRemoved { client_id: client_id.clone() }).await?;
     tx.commit().await?;
     tracing::info!(client.id = %client_id, "{client_id} has removed itself");
     Ok((StatusCode::NO_CONTENT, NO_STORE))

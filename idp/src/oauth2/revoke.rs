@@ -10,7 +10,8 @@ use platform::secret::SecretHash;
 
 use super::{access_token::Claims, client_auth::authenticate, error::TokenError, token};
 use crate::{
-    App,
+    App, audit,
+    audit::Event,
     keys::Kind,
     store::{grants, refresh_tokens, revoked_access_tokens},
 };
@@ -27,7 +28,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
         if stored.grant.client_id != client.id {
             return Err(TokenError::InvalidGrant("the token is another client's"));
         }
-        grants::revoke(&mut tx, stored.grant.id, now).await?;
+        if grants::revoke(&mut tx, stored.grant.id, now).await? {
+            let event = Event::AppDisconnected { client_id: client.id.clone() };
+            audit::record(&app, &mut tx, Some(stored.grant.user_id), event).await?;
+        }
     } else if let Ok(claims) =
         app.keys.snapshot().verify::<Claims>(token, Kind::AccessToken, &app.config.issuer, Some(now))
     {

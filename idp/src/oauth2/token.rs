@@ -21,7 +21,7 @@ use super::{
     access_token::Issued, client_auth::authenticate, dpop, error::TokenError, parameters::Parameters, scope,
 };
 use crate::{
-    App, config,
+    App, config, refusals,
     store::{
         Tx,
         clients::Client,
@@ -111,7 +111,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Re
 
 /// The parameters of a request to this endpoint or one of its neighbours.
 pub fn form(headers: &HeaderMap, body: &Bytes) -> Result<Parameters, TokenError> {
-    Parameters::from_form(headers, body).ok_or(TokenError::InvalidRequest("the body is not a form"))
+    let parameters = Parameters::from_form(headers, body);
+    let parameters = parameters.ok_or(TokenError::InvalidRequest("the body is not a form"))?;
+    refusals::parameters(&parameters);
+    Ok(parameters)
 }
 
 /// The audience of one access token: the `resource`s asked for at this endpoint, if they are within what

@@ -19,6 +19,7 @@ use crate::{
     audit::Event,
     error::PageError,
     oauth2::{parameters::Parameters, redirect_uri},
+    refusals,
     store::{clients::Client, sessions, sessions::Session},
 };
 
@@ -99,7 +100,7 @@ async fn finish(app: &App, session: Option<Session>, request: LogoutRequest) -> 
     if let Some(session) = session {
         let mut tx = app.db.write().await?;
         sessions::end(&mut tx, session.id, app.clock.now()).await?;
-        audit::record(app, &mut tx, Some(session.user_id), Event::LoggedOut).await?;
+        audit::record(app, &mut tx, Some(session.user_id), Event::LoggedOut { session: session.id }).await?;
         tx.commit().await?;
         app.session_ended.notify_one();
     }
@@ -130,6 +131,7 @@ struct LogoutRequest {
 
 impl LogoutRequest {
     async fn read(app: &App, parameters: &Parameters) -> Result<Self, PageError> {
+        refusals::parameters(parameters);
         if parameters.malformed() {
             return Err(PageError::Request("a logout parameter was sent twice or is malformed"));
         }

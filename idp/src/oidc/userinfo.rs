@@ -18,6 +18,7 @@ use crate::{
         parameters::Parameters,
         scope,
     },
+    refusals,
     store::users,
 };
 
@@ -40,6 +41,7 @@ async fn userinfo(
     let (scheme, token) = credentials(headers, form)?;
     let mut conn = app.db.read().await?;
     let live = access_token::find_live(app, &mut conn, &token).await?;
+    refusals::client(&live.claims.client_id);
     // Never two connections at once: everybody could wait for everybody else's second.
     drop(conn);
     check_possession(app, method, headers, scheme, &token, &live.claims).await?;

@@ -28,6 +28,7 @@ pub struct Stored {
     /// S256; `None` when the request had none.
     pub code_challenge: Option<String>,
     pub nonce: Option<String>,
+    pub code_expires_at: DateTime<Utc>,
     #[sqlx(flatten)]
     pub grant: Grant,
 }
@@ -76,7 +77,8 @@ pub async fn insert(tx: &mut Tx, code: &SecretHash, row: &AuthorizationCode) -> 
 pub async fn find(conn: &mut Conn, code: &SecretHash) -> Result<Option<Stored>, Error> {
     on_conn!(conn, |conn| {
         sqlx::query_as(
-            "SELECT codes.redirect_uri, codes.code_challenge, codes.nonce, grants.id, grants.client_id, grants.user_id,
+            "SELECT codes.redirect_uri, codes.code_challenge, codes.nonce, codes.expires_at AS code_expires_at,
+                    grants.id, grants.client_id, grants.user_id,
                     grants.session_id, grants.offline, grants.scope, grants.audience, grants.claims, grants.auth_time, grants.amr,
                     grants.expires_at
              FROM authorization_codes AS codes JOIN grants ON grants.id = codes.grant_id

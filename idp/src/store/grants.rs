@@ -148,14 +148,15 @@ pub async fn revoke_device(
     })
 }
 
-pub async fn revoke(tx: &mut Tx, id: GrantId, now: DateTime<Utc>) -> Result<(), Error> {
+/// `false`: it had ended already.
+pub async fn revoke(tx: &mut Tx, id: GrantId, now: DateTime<Utc>) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
             .bind(now)
             .execute(conn)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected() == 1)
     })
 }
 

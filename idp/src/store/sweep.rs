@@ -6,7 +6,7 @@ use platform::db::Db;
 use super::Error;
 
 /// Each removes at most `$2` rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 17] = [
+const STATEMENTS: [&str; 18] = [
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
          SELECT grants.id FROM grants
@@ -48,6 +48,7 @@ const STATEMENTS: [&str; 17] = [
     "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE delete_at <= $1 LIMIT $2)",
     "DELETE FROM totp_setups WHERE (user_id, browser) IN (
          SELECT user_id, browser FROM totp_setups WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM refusals WHERE request_id IN (SELECT request_id FROM refusals WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 

@@ -29,7 +29,7 @@ on_each_database! {
 
         let bob = idp.signed_up("bob").await;
         assert!(!bob.get("/account").await.text().await.unwrap().contains("shop.example"), "his own consent counts");
-        idp::admin::users::disconnect(&idp.db, "alice@example.com", "shop", idp.clock.now()).await.unwrap();
+        idp::admin::users::disconnect(&idp.operator, "alice@example.com", "shop", idp.clock.now()).await.unwrap();
         assert!(!account().await.contains("shop.example"));
     }
 }

@@ -202,9 +202,9 @@ on_each_database! {
         apps.wait_for(2).await;
 
         log_in().await;
-        users::disable(&idp.db, "alice@example.com", now()).await.unwrap();
+        users::disable(&idp.operator, "alice@example.com", now()).await.unwrap();
         apps.wait_for(3).await;
-        users::enable(&idp.db, "alice@example.com").await.unwrap();
+        users::enable(&idp.operator, "alice@example.com", idp.clock.now()).await.unwrap();
 
         log_in().await;
         let elsewhere = idp.browser();
@@ -215,10 +215,10 @@ on_each_database! {
         log_in().await;
         browser.post("/account/data/delete", &[]).await;
         apps.wait_for(5).await;
-        users::enable(&idp.db, "alice@example.com").await.unwrap();
+        users::enable(&idp.operator, "alice@example.com", idp.clock.now()).await.unwrap();
 
         log_in().await;
-        users::set_password(&idp.db, &passwords, "alice@example.com", &"another horse, another staple".into(), now()).await.unwrap();
+        users::set_password(&idp.operator, &passwords, "alice@example.com", &"another horse, another staple".into(), now()).await.unwrap();
         let told = apps.wait_for(6).await;
         let sessions: BTreeSet<_> = told.iter().map(|(_, token)| claims(&json!(token))["sid"].to_string()).collect();
         assert_eq!(sessions.len(), 6);
@@ -272,7 +272,7 @@ on_each_database! {
             use_app(&idp, &bob, app, &[]).await;
         }
         sessions_of_alice(&idp, "slow", 100).await;
-        users::disable(&idp.db, "alice@example.com", idp.clock.now()).await.unwrap();
+        users::disable(&idp.operator, "alice@example.com", idp.clock.now()).await.unwrap();
         let started = Instant::now();
         while apps.slow() < 4 && started.elapsed() < Duration::from_secs(10) {
             sleep(Duration::from_millis(10)).await;
@@ -296,7 +296,7 @@ on_each_database! {
     async fn an_app_with_many_sessions_is_told_of_all_at_once(db) {
         let (idp, apps, _server) = idp_with_apps(db).await;
         sessions_of_alice(&idp, "web", 30).await;
-        users::disable(&idp.db, "alice@example.com", idp.clock.now()).await.unwrap();
+        users::disable(&idp.operator, "alice@example.com", idp.clock.now()).await.unwrap();
         let started = Instant::now();
         apps.wait_for(30).await;
         assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());

@@ -53,7 +53,7 @@ on_each_database! {
             ("address.country", "CH"),
         ];
         for (claim, text) in known {
-            idp::admin::users::set_claim(&idp.db, "alice@example.com", claim, Some(text), idp.clock.now()).await.unwrap();
+            idp::admin::users::set_claim(&idp.operator, "alice@example.com", claim, Some(text), idp.clock.now()).await.unwrap();
         }
         let about = async |scope: &str| {
             let tokens = alice.tokens_with("web", scope, &json!({})).await;
@@ -68,7 +68,7 @@ on_each_database! {
         assert_eq!(about("openid phone").await, json!({"phone_number": "+41 44 668 18 00", "phone_number_verified": true}));
         assert_eq!(about("openid address").await, json!({"address": {"street_address": "Bahnhofstrasse 1", "country": "CH"}}));
         assert_eq!(about("openid email").await, json!({"email": "alice@example.com", "email_verified": false}));
-        idp::admin::users::set_claim(&idp.db, "alice@example.com", "phone_number", None, idp.clock.now()).await.unwrap();
+        idp::admin::users::set_claim(&idp.operator, "alice@example.com", "phone_number", None, idp.clock.now()).await.unwrap();
         assert_eq!(about("openid phone").await, json!({}), "what is not known is left out");
 
         // One by one, in the ID token too.

@@ -156,7 +156,7 @@ on_each_database! {
         assert_eq!(status, StatusCode::OK, "{tokens}");
         assert!(!is_asked_for_consent(&browser, &app).await);
         assert_eq!(app.fetched(), 1);
-        let stored = clients::find(&idp.db, &app.id).await.unwrap();
+        let stored = clients::find(&idp.operator, &app.id).await.unwrap();
         assert!(!stored.first_party && stored.require_pkce && stored.is_public());
         let (_, metadata) = answer(idp.http.get(idp.at("/.well-known/openid-configuration"))).await;
         assert_eq!(metadata["client_id_metadata_document_supported"], json!(true));
@@ -183,7 +183,7 @@ on_each_database! {
             assert_eq!(asked(&browser, &app).await.status(), StatusCode::BAD_REQUEST, "{status} {:.200}", wrong.to_string());
             idp.clock.advance(TimeDelta::seconds(10));
         }
-        assert!(clients::find(&idp.db, &app.id).await.is_err());
+        assert!(clients::find(&idp.operator, &app.id).await.is_err());
         app.put(Status::OK, &app.good());
         assert!(is_known(&browser, &app).await);
     }
@@ -227,12 +227,12 @@ on_each_database! {
             redirect_uris: vec!["https://other.example/cb".to_owned()],
             ..ClientConfig::default()
         };
-        clients::add(&idp.db, registered, false, idp.clock.now()).await.unwrap();
+        clients::add(&idp.operator, registered, false, idp.clock.now()).await.unwrap();
         assert_eq!(asked(&browser, &app).await.status(), StatusCode::BAD_REQUEST);
-        clients::disable(&idp.db, &app.id, idp.clock.now()).await.unwrap();
+        clients::disable(&idp.operator, &app.id, idp.clock.now()).await.unwrap();
         wait_for_the_cache().await;
         assert!(!is_known(&browser, &app).await && !is_known(&browser, &app).await);
-        assert!(clients::find(&idp.db, &app.id).await.is_err(), "it stays disabled");
+        assert!(clients::find(&idp.operator, &app.id).await.is_err(), "it stays disabled");
         assert_eq!(app.fetched(), 0, "there was nothing to ask");
     }
 
@@ -246,15 +246,15 @@ on_each_database! {
             ..ClientConfig::default()
         };
         let now = idp.clock.now();
-        clients::declare(&idp.db, &[crate::fixture::clients(), vec![declared]].concat(), now).await.unwrap();
+        clients::declare(&idp.operator, &[crate::fixture::clients(), vec![declared]].concat(), now).await.unwrap();
         idp.clock.advance(TimeDelta::hours(2));
         wait_for_the_cache().await;
         assert!(!is_known(&browser, &app).await && app.fetched() == 1);
         store::sweep(&idp.db, idp.clock.now()).await.unwrap();
-        assert!(clients::find(&idp.db, &app.id).await.unwrap().declared);
+        assert!(clients::find(&idp.operator, &app.id).await.unwrap().declared);
 
         // Declared no more: shut out, whatever its document says.
-        clients::declare(&idp.db, &crate::fixture::clients(), now).await.unwrap();
+        clients::declare(&idp.operator, &crate::fixture::clients(), now).await.unwrap();
         wait_for_the_cache().await;
         assert!(!is_known(&browser, &app).await && app.fetched() == 1);
     }
@@ -278,13 +278,13 @@ on_each_database! {
             let fetched = app.fetched();
             let declaring = async {
                 app.is_fetched(fetched + 1).await;
-                clients::declare(&idp.db, &configured, idp.clock.now()).await.unwrap();
+                clients::declare(&idp.operator, &configured, idp.clock.now()).await.unwrap();
             };
             let (answer, ()) = tokio::join!(asked(&browser, &app), declaring);
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-            assert!(clients::find(&idp.db, &app.id).await.unwrap().declared);
-            clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
-            clients::remove(&idp.db, &app.id).await.unwrap();
+            assert!(clients::find(&idp.operator, &app.id).await.unwrap().declared);
+            clients::declare(&idp.operator, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
+            clients::remove(&idp.operator, &app.id, idp.clock.now()).await.unwrap();
             wait_for_the_cache().await;
         }
     }
@@ -294,17 +294,17 @@ on_each_database! {
         let (idp, app) = idp_and_app(db, true).await;
         let browser = idp.signed_up("alice").await;
         assert!(is_known(&browser, &app).await);
-        clients::disable(&idp.db, &app.id, idp.clock.now()).await.unwrap();
+        clients::disable(&idp.operator, &app.id, idp.clock.now()).await.unwrap();
         for _ in 0..2 {
             wait_for_the_cache().await;
             idp.clock.advance(TimeDelta::hours(2));
             assert!(!is_known(&browser, &app).await && app.fetched() == 1);
             store::sweep(&idp.db, idp.clock.now()).await.unwrap();
         }
-        clients::enable(&idp.db, &app.id).await.unwrap();
+        clients::enable(&idp.operator, &app.id, idp.clock.now()).await.unwrap();
         assert!(is_known(&browser, &app).await);
         store::sweep(&idp.db, idp.clock.now() + TimeDelta::hours(2)).await.unwrap();
-        assert!(clients::find(&idp.db, &app.id).await.is_err());
+        assert!(clients::find(&idp.operator, &app.id).await.is_err());
     }
 
     async fn a_host_that_hangs_is_asked_twice_at_once_and_no_more(db) {
@@ -373,16 +373,16 @@ on_each_database! {
         assert!(is_known(&browser, &app).await);
         let later = |hours| idp.clock.now() + TimeDelta::hours(hours);
         store::sweep(&idp.db, later(0)).await.unwrap();
-        assert!(clients::find(&idp.db, &app.id).await.is_ok());
+        assert!(clients::find(&idp.operator, &app.id).await.is_ok());
         let page = browser.get(&location(&asked(&browser, &app).await)).await;
         browser.submit(page, &[("decision", "allow")]).await;
         store::sweep(&idp.db, later(2)).await.unwrap();
-        assert!(clients::find(&idp.db, &app.id).await.is_ok(), "somebody has allowed it");
-        clients::remove(&idp.db, &app.id).await.unwrap();
+        assert!(clients::find(&idp.operator, &app.id).await.is_ok(), "somebody has allowed it");
+        clients::remove(&idp.operator, &app.id, idp.clock.now()).await.unwrap();
         wait_for_the_cache().await;
         assert!(is_known(&idp.signed_up("bob").await, &app).await);
         store::sweep(&idp.db, later(2)).await.unwrap();
-        assert!(clients::find(&idp.db, &app.id).await.is_err());
+        assert!(clients::find(&idp.operator, &app.id).await.is_err());
     }
 
     async fn nothing_is_fetched_unless_the_operator_says_so(db) {

@@ -62,35 +62,35 @@ on_each_database! {
             ..ClientConfig::default()
         };
         let now = idp.clock.now();
-        let secret = clients::add(&idp.db, config.clone(), true, now).await.unwrap().unwrap();
+        let secret = clients::add(&idp.operator, config.clone(), true, now).await.unwrap().unwrap();
         assert!(secret.expose_secret().starts_with("lks_"));
         let encoded = "https%3A%2F%2Fclient.example%2Fa%2Bb";
         let header = basic(&format!("{encoded}:{}", secret.expose_secret()));
         let (status, _) = answer(idp.http.post(idp.at("/token")).header("authorization", header).form(&[GRANT])).await;
         assert_eq!(status, StatusCode::OK);
 
-        assert!(matches!(clients::add(&idp.db, config, true, now).await, Err(clients::Error::Taken)));
-        let listed = clients::list(&idp.db).await.unwrap();
+        assert!(matches!(clients::add(&idp.operator, config, true, now).await, Err(clients::Error::Taken)));
+        let listed = clients::list(&idp.operator).await.unwrap();
         let stored = listed.iter().find(|listed| listed.client.id.0.starts_with("https")).unwrap();
         assert!(!format!("{stored:?}").contains(secret.expose_secret()));
-        assert!(matches!(clients::remove(&idp.db, "web").await, Err(clients::Error::Declared)));
-        assert!(matches!(clients::remove(&idp.db, "nobody").await, Err(clients::Error::Unknown)));
-        clients::remove(&idp.db, "https://client.example/a+b").await.unwrap();
+        assert!(matches!(clients::remove(&idp.operator, "web", idp.clock.now()).await, Err(clients::Error::Declared)));
+        assert!(matches!(clients::remove(&idp.operator, "nobody", idp.clock.now()).await, Err(clients::Error::Unknown)));
+        clients::remove(&idp.operator, "https://client.example/a+b", idp.clock.now()).await.unwrap();
     }
 
     async fn a_client_that_is_no_longer_declared_is_shut_out(db) {
         let idp = TestIdp::new(db).await;
-        clients::declare(&idp.db, &crate::fixture::clients()[1..], idp.clock.now()).await.unwrap();
-        assert!(matches!(clients::find(&idp.db, "web").await, Err(clients::Error::Unknown)));
-        clients::declare(&idp.db, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
-        clients::find(&idp.db, "web").await.unwrap();
+        clients::declare(&idp.operator, &crate::fixture::clients()[1..], idp.clock.now()).await.unwrap();
+        assert!(matches!(clients::find(&idp.operator, "web").await, Err(clients::Error::Unknown)));
+        clients::declare(&idp.operator, &crate::fixture::clients(), idp.clock.now()).await.unwrap();
+        clients::find(&idp.operator, "web").await.unwrap();
     }
 
     async fn an_operator_shuts_a_client_out_and_lets_it_in_again(db) {
         let idp = TestIdp::new(db).await;
         let now = idp.clock.now();
         let config = ClientConfig { client_id: "late".to_owned(), redirect_uris: vec![crate::fixture::redirect_uri("late")], first_party: true, ..ClientConfig::default() };
-        clients::add(&idp.db, config, false, now).await.unwrap();
+        clients::add(&idp.operator, config, false, now).await.unwrap();
         let code = idp.code("alice", "late").await;
         let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &crate::fixture::redirect_uri("late")), ("code_verifier", crate::fixture::VERIFIER), ("client_id", "late")];
         let (status, tokens) = answer(idp.http.post(idp.at("/token")).form(&form)).await;
@@ -98,11 +98,11 @@ on_each_database! {
         assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::OK);
 
         for _ in 0..2 {
-            clients::disable(&idp.db, "late", now).await.unwrap();
+            clients::disable(&idp.operator, "late", now).await.unwrap();
             assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED);
         }
         let disabled = async |id: &str| {
-            let listed = clients::list(&idp.db).await.unwrap();
+            let listed = clients::list(&idp.operator).await.unwrap();
             listed.iter().find(|listed| listed.client.id.0 == id).unwrap().disabled_at.is_some()
         };
         assert!(disabled("late").await && !disabled("web").await);
@@ -110,13 +110,13 @@ on_each_database! {
         let bob = idp.signed_up("bob").await;
         assert_eq!(bob.authorize("late", &[]).await.status(), StatusCode::BAD_REQUEST);
 
-        clients::enable(&idp.db, "late").await.unwrap();
+        clients::enable(&idp.operator, "late", idp.clock.now()).await.unwrap();
         assert!(!disabled("late").await);
         bob.code("late", &[("scope", "openid")]).await;
         assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED, "what ended stays ended");
-        clients::disable(&idp.db, "late", now).await.unwrap();
-        clients::remove(&idp.db, "late").await.unwrap();
-        for gone in [clients::enable(&idp.db, "late").await, clients::disable(&idp.db, "late", now).await] {
+        clients::disable(&idp.operator, "late", now).await.unwrap();
+        clients::remove(&idp.operator, "late", idp.clock.now()).await.unwrap();
+        for gone in [clients::enable(&idp.operator, "late", idp.clock.now()).await, clients::disable(&idp.operator, "late", now).await] {
             assert!(matches!(gone, Err(clients::Error::Unknown)));
         }
     }
@@ -124,25 +124,25 @@ on_each_database! {
     async fn what_is_declared_is_disabled_in_the_configuration_alone(db) {
         let idp = TestIdp::new(db).await;
         let now = idp.clock.now();
-        assert!(matches!(clients::disable(&idp.db, "web", now).await, Err(clients::Error::Declared)));
-        clients::find(&idp.db, "web").await.unwrap();
-        clients::declare(&idp.db, &crate::fixture::clients()[1..], now).await.unwrap();
-        assert!(matches!(clients::enable(&idp.db, "web").await, Err(clients::Error::Declared)));
-        assert!(clients::find(&idp.db, "web").await.is_err());
-        clients::remove(&idp.db, "web").await.unwrap();
+        assert!(matches!(clients::disable(&idp.operator, "web", now).await, Err(clients::Error::Declared)));
+        clients::find(&idp.operator, "web").await.unwrap();
+        clients::declare(&idp.operator, &crate::fixture::clients()[1..], now).await.unwrap();
+        assert!(matches!(clients::enable(&idp.operator, "web", idp.clock.now()).await, Err(clients::Error::Declared)));
+        assert!(clients::find(&idp.operator, "web").await.is_err());
+        clients::remove(&idp.operator, "web", idp.clock.now()).await.unwrap();
     }
 
     async fn the_id_of_a_client_that_was_shut_out_can_be_given_again(db) {
         let idp = TestIdp::new(db).await;
         let now = idp.clock.now();
         let tokens = idp.tokens("alice", "web").await;
-        clients::declare(&idp.db, &crate::fixture::clients()[1..], now).await.unwrap();
+        clients::declare(&idp.operator, &crate::fixture::clients()[1..], now).await.unwrap();
         let config = ClientConfig {
             client_id: "web".to_owned(),
             redirect_uris: vec!["https://new.example/cb".to_owned()],
             ..ClientConfig::default()
         };
-        clients::add(&idp.db, config, true, now).await.unwrap();
+        clients::add(&idp.operator, config, true, now).await.unwrap();
         assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED, "its past is gone");
     }
 }

@@ -319,7 +319,7 @@ on_each_database! {
 
         let (bob, device) = (idp.signed_up("bob").await, idp.device("console", "openid").await);
         bob.decide(&device, "allow").await;
-        admin::users::disable(&idp.db, "bob@example.com", idp.clock.now()).await.unwrap();
+        admin::users::disable(&idp.operator, "bob@example.com", idp.clock.now()).await.unwrap();
         assert_eq!(idp.poll("console", &device).await, refused("invalid_grant"));
     }
 

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use idp::{
     Config,
+    admin::Operator,
+    audit::Log,
     config::{ClientConfig, Resource},
     keys::KeyRing,
 };
@@ -53,8 +55,9 @@ pub struct TestIdp {
     pub url: String,
     pub clock: Clock,
     pub http: Client,
-    /// The same database, for operators' commands and for looking at what was stored.
+    /// The same database, for looking at what was stored.
     pub db: Db,
+    pub operator: Operator,
     pub keys: TempDir,
     _server: TestServer,
     _database: TestDb,
@@ -129,8 +132,18 @@ impl TestIdp {
         let shutdown = Shutdown::default();
         let router = idp::start(config, clock.clone(), &shutdown).await.unwrap();
         let db = Db::open(&database.url, &idp::store::MIGRATIONS).await.unwrap();
+        let operator = Operator::new(db.clone(), Log::open(keys.path()).unwrap());
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { url, clock, http, db, keys, _server: serve(listener, &router, shutdown), _database: database }
+        Self {
+            url,
+            clock,
+            http,
+            db,
+            operator,
+            keys,
+            _server: serve(listener, &router, shutdown),
+            _database: database,
+        }
     }
 
     /// Another one, at another address, that goes on with this one's database.

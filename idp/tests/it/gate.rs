@@ -16,7 +16,7 @@ on_each_database! {
         let unused = browser.code("web", &[]).await;
         let code = browser.code("web", &[]).await;
         let (_, tokens) = idp.redeem("web", &code, &[]).await;
-        admin::users::disable(&idp.db, "alice@example.com", idp.clock.now()).await.unwrap();
+        admin::users::disable(&idp.operator, "alice@example.com", idp.clock.now()).await.unwrap();
 
         assert_eq!(idp.redeem("web", &unused, &[]).await, refused("invalid_grant"));
         assert_eq!(idp.refresh("web", &tokens["refresh_token"]).await, refused("invalid_grant"));
@@ -25,7 +25,7 @@ on_each_database! {
         assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED);
         assert_eq!(redirected(&browser.authorize("web", &[("prompt", "none")]).await).1["error"], "login_required");
 
-        admin::users::enable(&idp.db, "alice@example.com").await.unwrap();
+        admin::users::enable(&idp.operator, "alice@example.com", idp.clock.now()).await.unwrap();
         assert_eq!(idp.refresh("web", &tokens["refresh_token"]).await, refused("invalid_grant"), "what ended stays ended");
     }
 
@@ -38,7 +38,7 @@ on_each_database! {
         let (_, tokens) = idp.redeem("shop", &redirected(&allowed).1["code"], &[]).await;
         let (_, others) = idp.redeem("web", &alice.code("web", &[]).await, &[]).await;
         let disconnect = async |client| {
-            admin::users::disconnect(&idp.db, "alice@example.com", client, idp.clock.now()).await
+            admin::users::disconnect(&idp.operator, "alice@example.com", client, idp.clock.now()).await
         };
         disconnect("shop").await.unwrap();
 
@@ -56,7 +56,7 @@ on_each_database! {
             first_party: true,
             ..Default::default()
         };
-        let secret = admin::clients::add(&idp.db, added, true, idp.clock.now()).await.unwrap().unwrap();
+        let secret = admin::clients::add(&idp.operator, added, true, idp.clock.now()).await.unwrap().unwrap();
         let browser = idp.signed_up("alice").await;
         let code = browser.code("late", &[("scope", "openid")]).await;
         let form = [
@@ -68,7 +68,7 @@ on_each_database! {
         let tokens: serde_json::Value = late().form(&form).send().await.unwrap().json().await.unwrap();
         assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::OK);
 
-        admin::clients::remove(&idp.db, "late").await.unwrap();
+        admin::clients::remove(&idp.operator, "late", idp.clock.now()).await.unwrap();
         assert_eq!(idp.userinfo(&tokens["access_token"]).await.0, StatusCode::UNAUTHORIZED);
         let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
         // Registrations are cached for a second; what was granted is judged in the database.
@@ -135,7 +135,7 @@ on_each_database! {
         let (_, offline) = offline_tokens(&idp, &browser).await;
         let passwords = idp::config::Passwords { memory: 8, iterations: 1, ..Default::default() };
         let new = "another horse, another staple".into();
-        admin::users::set_password(&idp.db, &passwords, "Alice@Example.com", &new, idp.clock.now()).await.unwrap();
+        admin::users::set_password(&idp.operator, &passwords, "Alice@Example.com", &new, idp.clock.now()).await.unwrap();
         assert_eq!(idp.refresh("web", &offline["refresh_token"]).await, refused("invalid_grant"));
         assert_eq!(redirected(&browser.authorize("web", &[("prompt", "none")]).await).1["error"], "login_required");
     }

@@ -145,15 +145,15 @@ on_each_database! {
         for name in ["client_name#de", "software_statement", "first_party", "audience", "client_secret", "client_secret_expires_at"] {
             assert!(client.get(name).is_none(), "{name}");
         }
-        let stored = clients::find(&idp.db, client["client_id"].as_str().unwrap()).await.unwrap();
+        let stored = clients::find(&idp.operator, client["client_id"].as_str().unwrap()).await.unwrap();
         assert!(!stored.first_party && !stored.declared && stored.audience.is_empty());
         assert_eq!(stored.scope, "openid tasks:read");
-        assert!(clients::list_registered(&idp.db).await.unwrap().contains(&stored.id));
+        assert!(clients::list_registered(&idp.operator).await.unwrap().contains(&stored.id));
 
         let public = registered(&idp, &with(&[("token_endpoint_auth_method", json!("none")), ("scope", json!("openid admin:everything"))])).await;
         assert!(public.get("client_secret").is_none());
         assert_eq!(public["scope"], "openid", "what there is of it");
-        let stored = clients::find(&idp.db, public["client_id"].as_str().unwrap()).await.unwrap();
+        let stored = clients::find(&idp.operator, public["client_id"].as_str().unwrap()).await.unwrap();
         assert_eq!((stored.profile, stored.require_pkce), (Profile::Oauth21, true));
     }
 
@@ -208,7 +208,7 @@ on_each_database! {
         let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
         let request = idp.http.post(idp.at("/register")).header("content-type", "application/json").body(format!("{{\"x\":{deep}}}"));
         assert_eq!(refused(request).await, "invalid_client_metadata");
-        assert!(clients::list_registered(&idp.db).await.unwrap().is_empty());
+        assert!(clients::list_registered(&idp.operator).await.unwrap().is_empty());
     }
 
     /// RFC 7591 §3: the operator's token, as often as they said and as long.
@@ -216,7 +216,7 @@ on_each_database! {
         let idp = TestIdp::new(db).await;
         let token = async |uses, lifetime| {
             let expires_at = idp.clock.now() + TimeDelta::minutes(lifetime);
-            clients::allow_registration(&idp.db, uses, expires_at).await.unwrap().expose_secret().to_owned()
+            clients::allow_registration(&idp.operator, uses, expires_at, idp.clock.now()).await.unwrap().expose_secret().to_owned()
         };
         let once = token(1, 5).await;
         assert!(once.starts_with("lki_"));
@@ -325,8 +325,8 @@ on_each_database! {
         moved["registration_client_uri"] = idp.at(&format!("/register/{}", for_people["client_id"].as_str().unwrap())).into();
         assert_eq!(refused(manage(&idp, Method::PUT, &moved).json(&machine(&moved))).await, "invalid_client_metadata");
         assert_eq!(answer(manage(&idp, Method::PUT, &moved).json(&with(&[("client_id", moved["client_id"].clone())]))).await.0, StatusCode::OK);
-        assert!(!clients::find(&idp.db, for_people["client_id"].as_str().unwrap()).await.unwrap().grant_types.has("client_credentials"));
-        let token = clients::allow_registration(&idp.db, 1, idp.clock.now() + TimeDelta::hours(1)).await.unwrap();
+        assert!(!clients::find(&idp.operator, for_people["client_id"].as_str().unwrap()).await.unwrap().grant_types.has("client_credentials"));
+        let token = clients::allow_registration(&idp.operator, 1, idp.clock.now() + TimeDelta::hours(1), idp.clock.now()).await.unwrap();
         let (_, for_itself) = answer(register(&idp, &good()).bearer_auth(token.expose_secret())).await;
         assert_eq!(answer(manage(&idp, Method::PUT, &for_itself).json(&machine(&for_itself))).await.0, StatusCode::OK);
     }
@@ -384,17 +384,17 @@ on_each_database! {
             ..ClientConfig::default()
         };
         let now = idp.clock.now();
-        clients::declare(&idp.db, &[crate::fixture::clients(), vec![ours]].concat(), now).await.unwrap();
+        clients::declare(&idp.operator, &[crate::fixture::clients(), vec![ours]].concat(), now).await.unwrap();
         let change = || manage(&idp, Method::PUT, &client).json(&with(&[("client_id", client["client_id"].clone())]));
         assert!(is_unauthorized(manage(&idp, Method::GET, &client)).await);
         assert!(is_unauthorized(change()).await);
         assert!(is_unauthorized(manage(&idp, Method::DELETE, &client)).await);
-        let stored = clients::find(&idp.db, id).await.unwrap();
+        let stored = clients::find(&idp.operator, id).await.unwrap();
         assert!(stored.declared && stored.name == "Ours");
-        assert!(clients::list_registered(&idp.db).await.unwrap().is_empty());
+        assert!(clients::list_registered(&idp.operator).await.unwrap().is_empty());
 
         // Nor does the token come back to life when the client is declared no more.
-        clients::declare(&idp.db, &crate::fixture::clients(), now).await.unwrap();
+        clients::declare(&idp.operator, &crate::fixture::clients(), now).await.unwrap();
         assert!(is_unauthorized(change()).await);
     }
 
@@ -409,10 +409,10 @@ on_each_database! {
             let configured = [crate::fixture::clients(), vec![ours]].concat();
             let metadata = with(&[("client_id", client["client_id"].clone())]);
             let changes = futures_util::future::join_all((0..50).map(|_| answer(manage(&idp, method.clone(), &client).json(&metadata))));
-            let (answers, declared) = tokio::join!(changes, clients::declare(&idp.db, &configured, now));
+            let (answers, declared) = tokio::join!(changes, clients::declare(&idp.operator, &configured, now));
             declared.unwrap();
             assert!(answers.iter().all(|(status, _)| !status.is_server_error()), "{method} {answers:?}");
-            let stored = clients::find(&idp.db, id).await.unwrap();
+            let stored = clients::find(&idp.operator, id).await.unwrap();
             assert!(stored.declared && stored.name == "Ours", "{method}");
         }
     }
@@ -436,14 +436,14 @@ on_each_database! {
             assert!(is_unauthorized(idp.http.get(idp.at(&format!("/register/{id}"))).bearer_auth(wrong)).await);
         }
         assert!(is_unauthorized(idp.http.get(idp.at(&format!("/register/{id}"))).basic_auth(id, Some(secret))).await);
-        clients::remove(&idp.db, id).await.unwrap();
+        clients::remove(&idp.operator, id, idp.clock.now()).await.unwrap();
         assert!(is_unauthorized(manage(&idp, Method::GET, &mine)).await);
     }
 
     async fn when_it_is_closed_there_is_no_such_place(db) {
         let idp = TestIdp::with(db, |config| config.registration = Registration::Closed).await;
         let expires_at = idp.clock.now() + TimeDelta::hours(1);
-        let token = clients::allow_registration(&idp.db, 1, expires_at).await.unwrap();
+        let token = clients::allow_registration(&idp.operator, 1, expires_at, idp.clock.now()).await.unwrap();
         let request = register(&idp, &good()).bearer_auth(token.expose_secret());
         assert_eq!(request.send().await.unwrap().status(), StatusCode::NOT_FOUND);
         assert_eq!(idp.http.get(idp.at("/register/web")).send().await.unwrap().status(), StatusCode::NOT_FOUND);
@@ -474,7 +474,7 @@ on_each_database! {
             config.registration_profile = Some(Profile::Oauth21);
         }).await;
         let client = registered(&idp, &good()).await;
-        let stored = clients::find(&idp.db, client["client_id"].as_str().unwrap()).await.unwrap();
+        let stored = clients::find(&idp.operator, client["client_id"].as_str().unwrap()).await.unwrap();
         assert_eq!((stored.profile, stored.require_pkce), (Profile::Oauth21, true));
     }
 }

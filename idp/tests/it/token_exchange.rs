@@ -293,7 +293,7 @@ on_each_database! {
         let bobs = idp.tokens("bob", "web").await["access_token"].clone();
         let third = idp.exchanged("gateway", &bobs, &[]).await;
         let without: Vec<ClientConfig> = clients();
-        admin::clients::declare(&idp.db, &without, idp.clock.now()).await.unwrap();
+        admin::clients::declare(&idp.operator, &without, idp.clock.now()).await.unwrap();
         assert_eq!(idp.userinfo(&bobs).await.0, StatusCode::OK);
         assert_eq!(idp.userinfo(&third).await.0, StatusCode::UNAUTHORIZED, "its client is shut out");
     }

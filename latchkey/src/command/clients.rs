@@ -24,18 +24,18 @@ use crate::{
 };
 
 pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Failure> {
-    let db = open(&config.idp).await?;
+    let operator = open(&config.idp).await?;
+    let now = Clock::System.now();
     match action {
         ClientAction::Add(new) => {
             let (id, with_keys) = (new.client_id.clone(), new.jwks_file.is_some() || new.jwks_uri.is_some());
             let confidential = !new.public && !with_keys;
-            let secret =
-                clients::add(&db, described(*new, &config), confidential, Clock::System.now()).await?;
+            let secret = clients::add(&operator, described(*new, &config), confidential, now).await?;
             printed(&id, secret.as_ref(), with_keys, &config.idp.issuer)
         }
         ClientAction::RegistrationToken { uses, expires } => {
-            let expires_at = Clock::System.now() + expires;
-            let token = clients::allow_registration(&db, uses, expires_at).await?;
+            let expires_at = now + expires;
+            let token = clients::allow_registration(&operator, uses, expires_at, now).await?;
             say(format_args!("initial_access_token   {}", token.expose_secret()))?;
             say(format_args!("registration_endpoint  {}/register", config.idp.issuer))?;
             if config.idp.registration == Registration::Closed {
@@ -46,22 +46,22 @@ pub(crate) async fn run(action: ClientAction, config: Config) -> Result<(), Fail
             say(format_args!("\nGood for {apps}, until {until}. It is not stored and cannot be shown again."))
         }
         ClientAction::List => {
-            let registered = clients::list_registered(&db).await?;
+            let registered = clients::list_registered(&operator).await?;
             let row = |listed: Listed| row(&registered, listed);
-            let rows: Vec<[String; 5]> = clients::list(&db).await?.into_iter().map(row).collect();
+            let rows: Vec<[String; 5]> = clients::list(&operator).await?.into_iter().map(row).collect();
             table(["CLIENT ID", "NAME", "GRANTS", "STATE", "FROM"], &rows)
         }
-        ClientAction::Show { client_id } => show(clients::find(&db, &client_id).await?),
+        ClientAction::Show { client_id } => show(clients::find(&operator, &client_id).await?),
         ClientAction::Disable { client_id } => {
-            clients::disable(&db, &client_id, Clock::System.now()).await?;
+            clients::disable(&operator, &client_id, now).await?;
             say(format_args!("{client_id} is shut out, and what it was given is good for nothing more."))
         }
         ClientAction::Enable { client_id } => {
-            clients::enable(&db, &client_id).await?;
+            clients::enable(&operator, &client_id, now).await?;
             say(format_args!("{client_id} can be used again."))
         }
         ClientAction::Remove { client_id } => {
-            clients::remove(&db, &client_id).await?;
+            clients::remove(&operator, &client_id, now).await?;
             say(format_args!("{client_id} is gone, with everything that it was given."))
         }
     }

@@ -1,19 +1,20 @@
 //! `latchkey keys list|rotate`.
 
-use idp::keys::{KeyRing, Rotation};
+use idp::{
+    admin::keys,
+    keys::{KeyRing, Rotation},
+};
 use platform::clock::Clock;
 
-use super::table;
+use super::{open, table};
 use crate::{Failure, cli::KeysAction, say};
 
-pub(crate) fn run(action: KeysAction, config: &idp::Config) -> Result<(), Failure> {
+pub(crate) async fn run(action: KeysAction, config: &idp::Config) -> Result<(), Failure> {
     let now = Clock::System.now();
     let ring = KeyRing::open(&config.keys_dir, now)?;
     if let KeysAction::Rotate { now: at_once } = action {
         let rotation = if at_once { Rotation::Now } else { Rotation::Planned };
-        // An ID token that has expired still says which session is to be logged out of.
-        let longest = config.longest_access_token_lifetime().max(config.sessions.lifetime);
-        ring.rotate(rotation, idp::config::seconds(longest), now)?;
+        keys::rotate(&open(config).await?, &ring, rotation, config, now).await?;
     }
     let row = |key: &idp::keys::KeyInfo| {
         let signs_from = key.activates_at.format("%Y-%m-%d %H:%M:%S UTC").to_string();

@@ -1,7 +1,7 @@
 //! `latchkey user add|list|disable|enable|delete|disconnect|set|set-password|reset-second-factors`.
 
-use idp::admin::users;
-use platform::{clock::Clock, db::Db};
+use idp::admin::{Operator, users};
+use platform::clock::Clock;
 
 use super::{open, password, table};
 use crate::{Failure, cli::UserAction, say};
@@ -10,37 +10,37 @@ use crate::{Failure, cli::UserAction, say};
 const PAGE: i64 = 500;
 
 pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), Failure> {
-    let db = open(config).await?;
+    let operator = open(config).await?;
     let now = Clock::System.now();
     match action {
         UserAction::Add { email, name } => {
             let password = password::read()?;
-            let id = users::add(&db, &config.passwords, &email, &name, &password, now).await?;
+            let id = users::add(&operator, &config.passwords, &email, &name, &password, now).await?;
             say(format_args!("{email} can log in now. The account's id (sub) is {id}."))
         }
-        UserAction::List => list(&db).await,
+        UserAction::List => list(&operator).await,
         UserAction::Disable { email } => {
-            users::disable(&db, &email, now).await?;
+            users::disable(&operator, &email, now).await?;
             say(format_args!("{email} is shut out: every session has ended, and no token is renewed."))
         }
         UserAction::Enable { email } => {
-            users::enable(&db, &email).await?;
+            users::enable(&operator, &email, now).await?;
             say(format_args!("{email} can log in again."))
         }
         UserAction::Delete { email, now: true } => {
-            users::delete_now(&db, &email, now).await?;
+            users::delete_now(&operator, &email, now).await?;
             say(format_args!("{email} is deleted, with everything that was theirs."))
         }
         UserAction::Delete { email, now: false } => {
-            let delete_at = users::delete(&db, config, &email, now).await?.format("%Y-%m-%d %H:%M UTC");
+            let delete_at = users::delete(&operator, config, &email, now).await?.format("%Y-%m-%d %H:%M UTC");
             say(format_args!("{email} is shut out, and will be deleted at {delete_at}."))
         }
         UserAction::Disconnect { email, client_id } => {
-            users::disconnect(&db, &email, &client_id, now).await?;
+            users::disconnect(&operator, &email, &client_id, now).await?;
             say(format_args!("{client_id} can do nothing more for {email}, unless they allow it again."))
         }
         UserAction::Set { email, claim, value } => {
-            users::set_claim(&db, &email, &claim, value.as_deref(), now).await?;
+            users::set_claim(&operator, &email, &claim, value.as_deref(), now).await?;
             match value {
                 Some(value) => say(format_args!("{claim} of {email} is {value:?} now.")),
                 None => say(format_args!("{claim} of {email} is not known any more.")),
@@ -48,21 +48,21 @@ pub(crate) async fn run(action: UserAction, config: &idp::Config) -> Result<(), 
         }
         UserAction::SetPassword { email } => {
             let password = password::read()?;
-            users::set_password(&db, &config.passwords, &email, &password, now).await?;
+            users::set_password(&operator, &config.passwords, &email, &password, now).await?;
             say(format_args!("{email} has a new password, and has to log in again everywhere."))
         }
         UserAction::ResetSecondFactors { email } => {
-            users::reset_second_factors(&db, &email, now).await?;
+            users::reset_second_factors(&operator, &email, now).await?;
             say(format_args!("{email} has no second factor any more, and has to log in again everywhere."))
         }
     }
 }
 
-async fn list(db: &Db) -> Result<(), Failure> {
+async fn list(operator: &Operator) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut after = None;
     loop {
-        let page = users::list(db, after, PAGE).await?;
+        let page = users::list(operator, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         rows.extend(page.into_iter().map(|user| {

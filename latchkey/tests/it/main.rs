@@ -11,6 +11,7 @@
 
 mod accessible;
 mod apache;
+mod audit;
 mod clients;
 mod command_line;
 mod configuration;

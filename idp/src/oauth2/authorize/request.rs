@@ -19,6 +19,7 @@ use crate::{
     App,
     error::PageError,
     oidc::{claims, id_token},
+    refusals,
     store::{UserId, Words, clients::Client},
 };
 
@@ -188,6 +189,7 @@ async fn recipient(app: &App, parameters: &Parameters) -> Result<(Arc<Client>, S
     let id = parameters.get("client_id").ok_or(PageError::Request("client_id is missing"))?;
     let client =
         app.clients.find(id).await?.ok_or(PageError::Request("the client is unknown or disabled"))?;
+    refusals::client(&client.id);
     let uri = parameters.get("redirect_uri").ok_or(PageError::Request("redirect_uri is missing"))?;
     if !redirect_uri::is_registered(&client.redirect_uris.0, uri) {
         return Err(PageError::Request("redirect_uri is not registered"));

@@ -11,7 +11,7 @@ use axum::{
 use platform::pages::{self, FormTarget};
 
 use super::super::redirect_uri;
-use crate::{App, account::FormPost, error::PageError, store::clients::Client};
+use crate::{App, account::FormPost, error::PageError, refusals, store::clients::Client};
 
 /// OAuth 2.0 Multiple Response Types §2.1 and Form Post Response Mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,8 @@ impl Target {
     #[must_use]
     pub fn refuse(&self, app: &App, error: &'static str, rule: &'static str) -> AuthorizeError {
         tracing::info!(client.id = %self.client.id, error, rule, "refused an authorization request of {}", self.client.id);
+        refusals::client(&self.client.id);
+        refusals::refused(error, rule);
         AuthorizeError::Redirect(Box::new(self.answer(app, vec![("error", error.to_owned())])))
     }
 

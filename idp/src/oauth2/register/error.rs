@@ -9,7 +9,7 @@ use platform::db;
 use serde::Serialize;
 
 use super::super::error::BearerError;
-use crate::{account::throttle::Wait, store};
+use crate::{account::throttle::Wait, refusals, store};
 
 /// Unlike at the other endpoints, whoever asks is told what is wrong: it is about what they have just sent.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,7 @@ impl IntoResponse for RegistrationError {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", None),
             Self::Throttled(wait) => {
                 tracing::info!(rule, "refused a registration");
+                refusals::refused("temporarily_unavailable", &rule);
                 let headers = [(header::RETRY_AFTER, wait.retry_after()), no_store()];
                 let body = Json(Body { error: "temporarily_unavailable", error_description: None });
                 return (StatusCode::TOO_MANY_REQUESTS, headers, body).into_response();
@@ -58,6 +59,10 @@ impl IntoResponse for RegistrationError {
             tracing::error!(error = rule, "a registration failed");
         } else {
             tracing::info!(rule, "refused a registration");
+            refusals::refused(
+                code,
+                rule.strip_prefix(code).map_or(&*rule, |rest| rest.trim_start_matches(": ")),
+            );
         }
         let error_description = description.as_deref().map(ascii);
         (status, [no_store()], Json(Body { error: code, error_description })).into_response()

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::{TokenResponse, may_refresh, narrow_audience, new_refresh_token, store_refresh_token};
 use crate::{
-    App,
+    App, audit,
+    audit::{Event, Replayed},
     oauth2::{
         access_token::{self, Terms},
         error::TokenError,
@@ -15,6 +16,7 @@ use crate::{
         scope,
     },
     oidc::id_token,
+    refusals,
     store::{
         Tx,
         authorization_codes::{self, Presented, Redemption, Stored},
@@ -34,6 +36,11 @@ pub async fn grant(
     // Looked up by the transaction that spends it: one wait for the writer, not two connections.
     let mut tx = app.db.write().await?;
     let found = authorization_codes::find(&mut tx, &hash).await?;
+    if let Some(found) = &found {
+        refusals::user(found.grant.user_id);
+        refusals::input("the code was sent to", &found.redirect_uri);
+        refusals::input("the code was good until", found.code_expires_at.format(refusals::MOMENT));
+    }
     let Stored { grant, nonce, .. } = machine::redeem(parameters, client, found)?;
 
     let code_challenge = parameters.get("code_verifier").map(code_challenge);
@@ -48,7 +55,10 @@ pub async fn grant(
         Redemption::Granted => {}
         Redemption::Replayed => {
             // §4.1.2: revoke what the code yielded. Commit before refusing, or `?` undoes it.
-            grants::revoke(&mut tx, grant.id, moment.now).await?;
+            if grants::revoke(&mut tx, grant.id, moment.now).await? {
+                let event = Event::replayed(&grant, Replayed::Code);
+                audit::record(app, &mut tx, Some(grant.user_id), event).await?;
+            }
             tx.commit().await?;
             tracing::warn!(client.id = %client.id, user.id = %grant.user_id, grant.id = %grant.id, "a code came back after it was redeemed: the grant {} is revoked", grant.id);
             return Err(TokenError::InvalidGrant("the code was already redeemed"));

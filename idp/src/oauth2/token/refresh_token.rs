@@ -10,7 +10,9 @@ use platform::secret::{ExposeSecret, SecretHash, SecretString};
 
 use super::{REFRESH_TOKEN, TokenResponse, narrow_audience, refresh_token_expires_at, store_refresh_token};
 use crate::{
-    App, config,
+    App, audit,
+    audit::{Event, Replayed},
+    config,
     oauth2::{
         access_token::{self, Terms},
         error::TokenError,
@@ -19,6 +21,7 @@ use crate::{
         scope,
     },
     oidc::id_token,
+    refusals,
     store::{
         clients::{Client, Profile},
         grants,
@@ -38,6 +41,13 @@ pub async fn grant(
     let hash = SecretHash::of(token);
     let mut tx = app.db.write().await?;
     let found = refresh_tokens::find(&mut tx, &hash).await?;
+    if let Some(found) = &found {
+        refusals::user(found.grant.user_id);
+        refusals::input("the token was good until", found.token_expires_at.format(refusals::MOMENT));
+        if let Some(rotated_at) = found.rotated_at {
+            refusals::input("the token was used first", rotated_at.format(refusals::MOMENT));
+        }
+    }
     let (grant, asked) = machine::refresh(parameters, client, found.map(|stored| stored.grant))?;
 
     let keeps = client.profile == Profile::Fapi2;
@@ -51,7 +61,10 @@ pub async fn grant(
     match refresh_tokens::rotate(&mut tx, presented, moment).await? {
         Rotation::Granted => {}
         Rotation::Replayed => {
-            grants::revoke(&mut tx, grant.id, moment.now).await?;
+            if grants::revoke(&mut tx, grant.id, moment.now).await? {
+                let event = Event::replayed(&grant, Replayed::RefreshToken);
+                audit::record(app, &mut tx, Some(grant.user_id), event).await?;
+            }
             // Commit before refusing, or `?` undoes it.
             tx.commit().await?;
             tracing::warn!(client.id = %client.id, grant.id = %grant.id, "a refresh token came back after its grace: the family {} is revoked", grant.id);

@@ -127,19 +127,19 @@ on_each_database! {
         let config = idp::Config { deletion_grace: 86400, ..Default::default() };
         let alice = idp.signed_up("alice").await;
         let email = "alice@example.com";
-        let delete_at = users::delete(&idp.db, &config, email, idp.clock.now()).await.unwrap();
+        let delete_at = users::delete(&idp.operator, &config, email, idp.clock.now()).await.unwrap();
         assert_eq!(delete_at, idp.clock.now() + TimeDelta::days(1));
         assert!(location(&alice.get("/account").await).starts_with("/login"));
         let asked = offered(&idp, "alice").await;
-        users::disable(&idp.db, email, idp.clock.now()).await.unwrap();
+        users::disable(&idp.operator, email, idp.clock.now()).await.unwrap();
         assert_eq!(location(&asked.post("/login/restore", &[]).await), "/login", "who was disabled keeps nothing");
         assert_eq!(idp.browser().log_in("/login", "alice", PASSWORD).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
-        users::enable(&idp.db, email).await.unwrap();
+        users::enable(&idp.operator, email, idp.clock.now()).await.unwrap();
         assert_eq!(location(&alice.log_in("/login", "alice", PASSWORD).await), "/account");
 
-        users::delete_now(&idp.db, email, idp.clock.now()).await.unwrap();
+        users::delete_now(&idp.operator, email, idp.clock.now()).await.unwrap();
         assert!(location(&alice.get("/account").await).starts_with("/login"));
-        assert!(users::delete_now(&idp.db, email, idp.clock.now()).await.is_err());
-        assert!(users::delete(&idp.db, &config, email, idp.clock.now()).await.is_err());
+        assert!(users::delete_now(&idp.operator, email, idp.clock.now()).await.is_err());
+        assert!(users::delete(&idp.operator, &config, email, idp.clock.now()).await.is_err());
     }
 }

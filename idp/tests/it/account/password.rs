@@ -123,7 +123,7 @@ on_each_database! {
         assert!(beside(&page, "password").contains("has leaked before"), "{page}");
         let passwords = idp::config::Passwords { memory: 8, iterations: 1, min_score: 0, ..Default::default() };
         let password = "PassWord1".into();
-        let added = idp::admin::users::add(&idp.db, &passwords, "bob@example.com", "Bob", &password, idp.clock.now());
+        let added = idp::admin::users::add(&idp.operator, &passwords, "bob@example.com", "Bob", &password, idp.clock.now());
         assert!(added.await.unwrap_err().to_string().contains("has leaked before"));
     }
 }

@@ -64,7 +64,7 @@ on_each_database! {
         let idp = TestIdp::new(db).await;
         let alice = idp.signed_up("alice").await;
         for (claim, value) in [("phone_number", "+44 20 7946 0000"), ("phone_number_verified", "true"), ("address.formatted", "Oxford")] {
-            idp::admin::users::set_claim(&idp.db, "alice@example.com", claim, Some(value), idp.clock.now()).await.unwrap();
+            idp::admin::users::set_claim(&idp.operator, "alice@example.com", claim, Some(value), idp.clock.now()).await.unwrap();
         }
         let form = [
             ("phone_number", "+44 20 7946 0000"), ("email_verified", "true"), ("email", "root@example.com"), ("sub", "x"),

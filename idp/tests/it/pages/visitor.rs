@@ -182,6 +182,7 @@ impl Answer {
             .collect();
         headers.sort();
         let body = mask(&self.body, "nonce=\"", '"').replace(typed, "…");
+        let body = mask(&body, "Reference: <code>", '<');
         format!("{}\n{}\n{body}", self.status, headers.join("\n"))
     }
 }

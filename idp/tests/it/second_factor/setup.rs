@@ -154,7 +154,7 @@ on_each_database! {
         let (alice, _, codes) = idp.with_app("alice").await;
         let (_, bobs, _) = idp.with_app("bob").await;
         let (_, tokens) = idp.redeem("web", &alice.code("web", &[]).await, &[]).await;
-        let reset = async |email| admin::users::reset_second_factors(&idp.db, email, idp.clock.now()).await;
+        let reset = async |email| admin::users::reset_second_factors(&idp.operator, email, idp.clock.now()).await;
         reset("Alice@Example.com").await.unwrap();
         assert!(reset("nobody@example.com").await.is_err());
         assert!(location(&alice.get("/account").await).starts_with("/login"), "every session has ended");
