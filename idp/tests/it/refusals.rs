@@ -53,7 +53,7 @@ on_each_database! {
         let refresh = [("grant_type", "refresh_token"), ("refresh_token", "lkr_nonsense")];
         let cases: [Case<'_>; 8] = [
             ("web", &code(&elsewhere), "invalid_grant", "the redirect_uri is another than the code was sent to"),
-            ("web", &code(&web), "invalid_grant", "the code was given without PKCE"),
+            ("web", &code(&web), "invalid_grant", "code_verifier does not match code_challenge"),
             ("web", &machine, "unauthorized_client", "the client is not registered for this grant type"),
             ("nobody", &machine, "invalid_client", "the client is unknown or disabled"),
             ("spa", &refresh, "invalid_grant", "the refresh token is unknown"),
