@@ -37,7 +37,7 @@ use platform::{
 
 use admin::Operator;
 use clients::{Clients, Documents};
-use oauth2::client_keys::ClientKeys;
+use oauth2::published_keys::PublishedKeys;
 use outbound::Outbound;
 use refusals::Refusals;
 use tokio::sync::Notify;
@@ -63,7 +63,7 @@ pub(crate) struct Parts {
     pub db: Db,
     pub keys: KeyRing,
     pub clients: Clients,
-    pub client_keys: ClientKeys,
+    pub published_keys: PublishedKeys,
     pub outbound: Outbound,
     /// Somebody has just logged out.
     pub session_ended: Notify,
@@ -160,7 +160,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         audit,
         refusals,
         clients: Clients::new(db.clone(), documents),
-        client_keys: ClientKeys::new(outbound.clone(), clock.clone()),
+        published_keys: PublishedKeys::new(outbound.clone(), clock.clone()),
         outbound,
         session_ended: Notify::new(),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,

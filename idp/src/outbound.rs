@@ -5,6 +5,7 @@
 //! changes its mind in between gains nothing; no redirects, no proxies, limits on time and size.
 
 mod addresses;
+pub mod kept;
 
 use std::{
     error::Error as _,

@@ -76,7 +76,7 @@ pub async fn registered_keys(
     kid: Option<&str>,
 ) -> Result<Arc<[Jwk]>, &'static str> {
     if let Some(uri) = &client.jwks_uri {
-        return app.client_keys.find(uri, kid).await;
+        return app.published_keys.find(uri, kid).await;
     }
     let jwks = client.jwks.as_deref().ok_or("the client has registered no keys")?;
     let jwks = serde_json::from_str(jwks).ok();
