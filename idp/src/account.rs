@@ -14,6 +14,7 @@ mod gate;
 pub mod home;
 mod journey;
 mod known_browser;
+pub mod linked;
 mod name;
 pub mod password;
 pub mod profile;
@@ -31,6 +32,7 @@ pub mod strength;
 pub mod throttle;
 mod toast;
 pub mod totp;
+pub mod upstream;
 mod user_agent;
 
 mod pages;

@@ -102,7 +102,7 @@ impl Log {
             client_id,
             session_id,
             address: call.map(|call| call.client.to_string()),
-            user_agent: user_agent,
+            user_agent,
             request_id: call.map(|call| call.id),
             outcome: event.outcome().to_owned(),
             details: Value::Object(details).to_string(),

@@ -4,6 +4,7 @@ mod client;
 mod records;
 mod resource;
 mod token_exchange;
+mod upstream;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -22,6 +23,7 @@ pub use client::ClientConfig;
 pub use records::{Audit, Refusals};
 pub use resource::Resource;
 pub use token_exchange::TokenExchange;
+pub use upstream::{Upstream, UpstreamKind};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,6 +67,8 @@ pub struct Config {
     pub resources: Vec<Resource>,
     /// Who may exchange whose tokens (RFC 8693).
     pub token_exchange: Vec<TokenExchange>,
+    /// Providers that people may log in by.
+    pub upstreams: Vec<Upstream>,
 }
 
 impl Default for Config {
@@ -95,6 +99,7 @@ impl Default for Config {
             clients: Vec::new(),
             resources: Vec::new(),
             token_exchange: Vec::new(),
+            upstreams: Vec::new(),
         }
     }
 }
@@ -279,6 +284,9 @@ impl Config {
         }
         for (index, rule) in self.token_exchange.iter().enumerate() {
             rule.check(index, self, mistakes);
+        }
+        for (index, upstream) in self.upstreams.iter().enumerate() {
+            upstream.check(index, self, mistakes);
         }
     }
 }

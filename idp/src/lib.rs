@@ -14,6 +14,7 @@ mod outbound;
 mod password;
 mod refusals;
 pub mod store;
+mod upstream;
 
 use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
@@ -48,6 +49,7 @@ use config::Registration;
 use keys::KeyRing;
 pub use password::breached;
 use store::grants::Moment;
+use upstream::Provider;
 
 /// How often the key directory is looked at for keys that were added or removed.
 const KEYS_RELOAD: Duration = Duration::from_secs(5);
@@ -72,6 +74,7 @@ pub(crate) struct Parts {
     pub site: Site,
     pub audit: audit::Log,
     pub refusals: Refusals,
+    upstreams: Vec<Provider>,
     secrets: Secrets,
     /// What both discovery addresses publish.
     metadata: oidc::document::Document,
@@ -128,6 +131,8 @@ pub enum StartError {
     Passwords(String),
     #[error("idp.outbound: {0}")]
     Outbound(String),
+    #[error("idp.upstreams: {0}")]
+    Upstreams(String),
     #[error("idp.look: {0}")]
     Look(String),
     #[error("idp: {0}")]
@@ -166,6 +171,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
         site: Site::new(config.issuer.clone(), "idp", account::error_page(place.clone())),
         place,
+        upstreams: upstream::all(&config.issuer, &config.upstreams).map_err(StartError::Upstreams)?,
         secrets: Secrets {
             refresh: secret::derive(&master, "refresh token successor"),
             device: secret::derive(&master, "known device"),
@@ -267,6 +273,13 @@ fn router(app: App) -> Router {
         .route("/login", get(account::sign_in::get).post(account::sign_in::post))
         .route("/login/second", get(account::second::get).post(account::second::post))
         .route("/login/setup", get(account::setup::get).post(account::setup::post))
+        .route("/login/upstream", get(account::upstream::known))
+        .route("/login/upstream/{id}", post(account::upstream::begin))
+        .route("/login/upstream/{id}/callback", get(account::upstream::callback))
+        .route(
+            "/signup/upstream",
+            get(account::upstream::sign_up::get).post(account::upstream::sign_up::post),
+        )
         .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
         .route("/login/restore", get(account::restore::get).post(account::restore::post))
         .route("/password/strength", post(account::strength::post))
@@ -294,6 +307,13 @@ fn router(app: App) -> Router {
             get(account::recovery_codes::get).post(account::recovery_codes::post),
         )
         .route("/account/activity", get(account::activity::get))
+        .route("/account/linked", get(account::linked::get))
+        .route("/account/linked/add", post(account::linked::add))
+        .route("/account/linked/remove", post(account::linked::remove))
+        .route(
+            "/account/linked/confirm",
+            get(account::upstream::link::get).post(account::upstream::link::post),
+        )
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
         .fallback(account::not_found)

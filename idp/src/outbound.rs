@@ -1,5 +1,6 @@
 //! Requests that a client's settings make us send: for the keys at its `jwks_uri`, with logout tokens. Whoever
-//! registers a client chooses where they go: none may reach what only this machine can reach.
+//! registers a client chooses where they go: none may reach what only this machine can reach. The same holds for
+//! requests to the providers that people come from, whose metadata says where they go.
 //!
 //! https; names are resolved here and connections go to the addresses that were checked, so that a name which
 //! changes its mind in between gains nothing; no redirects, no proxies, limits on time and size.
@@ -17,11 +18,11 @@ use std::{
 use ipnet::IpNet;
 use platform::{config::is_loopback, tls};
 use reqwest::{
-    StatusCode,
+    RequestBuilder, StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
-    redirect,
+    header, redirect,
 };
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded::byte_serialize};
 
 use crate::{config::Config, oauth2::redirect_uri};
 
@@ -29,6 +30,7 @@ use crate::{config::Config, oauth2::redirect_uri};
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest document that is read, in bytes.
 const MAX_DOCUMENT: usize = 64 * 1024;
+const JSON: &str = "application/json";
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -103,18 +105,32 @@ impl Outbound {
     /// The document at `uri`.
     pub async fn get(&self, uri: &str) -> Result<Vec<u8>, Error> {
         let (client, url) = self.admit(uri)?;
-        let mut response = client.get(url).send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(Error::Status(response.status()));
-        }
-        let mut document = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if document.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(Error::TooLarge);
-            }
-            document.extend_from_slice(&chunk);
-        }
-        Ok(document)
+        fine(answer(client.get(url)).await?)
+    }
+
+    /// The document at `uri`, which is shown to the holder of an access token (RFC 6750 §2.1).
+    pub async fn get_as(&self, uri: &str, access_token: &str) -> Result<Vec<u8>, Error> {
+        let (client, url) = self.admit(uri)?;
+        let request = client.get(url).bearer_auth(access_token).header(header::ACCEPT, JSON);
+        fine(answer(request).await?)
+    }
+
+    /// Posts a form, as the client with this id and secret if there is one (RFC 6749 §2.3.1). What is refused
+    /// has an answer, too.
+    pub async fn post_for(
+        &self,
+        uri: &str,
+        form: &[(&str, &str)],
+        basic: Option<(&str, &str)>,
+    ) -> Result<(StatusCode, Vec<u8>), Error> {
+        let (client, url) = self.admit(uri)?;
+        let request = client.post(url).form(form).header(header::ACCEPT, JSON);
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        answer(match basic {
+            Some((id, secret)) => request.basic_auth(encoded(id), Some(encoded(secret))),
+            None => request,
+        })
+        .await
     }
 
     /// Posts a form; what is answered beyond the status is not read.
@@ -134,6 +150,22 @@ impl Outbound {
             None => Ok((&self.checked, url)),
         }
     }
+}
+
+fn fine((status, document): (StatusCode, Vec<u8>)) -> Result<Vec<u8>, Error> {
+    if status == StatusCode::OK { Ok(document) } else { Err(Error::Status(status)) }
+}
+
+async fn answer(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Error> {
+    let mut response = request.send().await?;
+    let mut document = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if document.len() + chunk.len() > MAX_DOCUMENT {
+            return Err(Error::TooLarge);
+        }
+        document.extend_from_slice(&chunk);
+    }
+    Ok((response.status(), document))
 }
 
 /// Why a declared client's URI could never be asked, whatever its name resolves to.

@@ -26,6 +26,9 @@ mod sweep;
 pub mod throttles;
 pub mod totp_secrets;
 pub mod totp_setups;
+pub mod upstream_arrivals;
+pub mod upstream_identities;
+pub mod upstream_sign_ins;
 pub mod users;
 
 use platform::db::Migrations;

@@ -8,7 +8,10 @@ mod totp;
 pub use recovery_code::RecoveryCode;
 pub use totp::TotpSecret;
 
-use crate::store::{Conn, Error, UserId, Words, totp_secrets};
+use crate::{
+    App,
+    store::{Conn, Error, UserId, Words, totp_secrets, upstream_identities, users},
+};
 
 /// `acr` of a log-in by one factor.
 pub const ACR_ONE_FACTOR: &str = "urn:latchkey:acr:1fa";
@@ -89,6 +92,15 @@ impl Enrolled {
 
 pub async fn enrolled(conn: &mut Conn, user: UserId) -> Result<Enrolled, Error> {
     Ok(Enrolled { totp: totp_secrets::find(conn, user).await?.is_some() })
+}
+
+/// In how many ways somebody could begin to log in now: a password, and each provider that they are known at. What is
+/// the only one must not be taken away; lock the person while that is decided ([`users::lock`]).
+pub async fn ways_in(app: &App, conn: &mut Conn, user_id: UserId) -> Result<usize, Error> {
+    let password = users::find_password(conn, user_id).await?.is_some();
+    let identities = upstream_identities::list(conn, user_id).await?;
+    let usable = identities.iter().filter(|identity| app.upstream_of(&identity.issuer).is_some());
+    Ok(usize::from(password) + usable.count())
 }
 
 #[must_use]

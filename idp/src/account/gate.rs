@@ -46,7 +46,7 @@ pub async fn passed(
     headers: &HeaderMap,
     page: &Page,
 ) -> Result<Option<Response>, PageError> {
-    arrived(app, tx, Arrival { user, method, by: None }, journey, headers, page).await
+    arrived(app, tx, Arrival { user, method, by: Vec::new() }, journey, headers, page).await
 }
 
 /// Who comes to the gate, and what brought them here, if that is more than a log-in.
@@ -54,7 +54,7 @@ pub struct Arrival {
     pub user: UserId,
     pub method: Method,
     /// Recorded with the log-in: nothing may be in `tx` before, as everybody's next event would wait for all of this.
-    pub by: Option<Event>,
+    pub by: Vec<Event>,
 }
 
 /// [`passed`], for who comes with an event.
@@ -95,7 +95,7 @@ async fn wait(
     mut tx: Tx,
     user: UserId,
     amr: &Words,
-    by: Option<Event>,
+    by: Vec<Event>,
     next: String,
     page: &Page,
 ) -> Result<Response, PageError> {
@@ -109,7 +109,7 @@ async fn wait(
         expires_at: now + LIFETIME,
     };
     sign_ins::insert(&mut tx, &new, now).await?;
-    if let Some(event) = by {
+    for event in by {
         audit::record(app, &mut tx, Some(user), event).await?;
     }
     tx.commit().await?;
@@ -138,7 +138,7 @@ pub async fn waiting(
         Some(session) if session::is_recent(app, &session) => {
             let mut tx = app.db.write().await?;
             let place = place_of(enrolled(&mut tx, session.user_id).await?);
-            wait(app, tx, session.user_id, &session.amr, None, journey.by(place), page).await.map(Err)
+            wait(app, tx, session.user_id, &session.amr, Vec::new(), journey.by(place), page).await.map(Err)
         }
         _ => elsewhere(&journey.by("/login")),
     }
@@ -173,7 +173,7 @@ pub async fn second(
         Method::RecoveryCode => Event::RecoveryCodeUsed,
         method => Event::SecondFactorPassed { factor: method.into() },
     };
-    enter(app, tx, &person, &amr, Some(by), journey, headers).await.map(Some)
+    enter(app, tx, &person, &amr, vec![by], journey, headers).await.map(Some)
 }
 
 /// Everything was proved that is demanded.
@@ -182,7 +182,7 @@ pub(super) async fn enter(
     mut tx: Tx,
     person: &User,
     amr: &Words,
-    by: Option<Event>,
+    by: Vec<Event>,
     journey: &Journey,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {

@@ -71,7 +71,7 @@ pub async fn account(State(app): State<App>, page: Page, headers: HeaderMap) -> 
         address: begun_here(&uri, &app.config.issuer),
     });
     let apps = apps.collect();
-    let security = security::rows(&mut conn, session.user_id).await?;
+    let security = security::rows(&app, &mut conn, session.user_id).await?;
     let devices = sessions::list_live(&mut conn, session.user_id, app.moment()).await?.len();
     drop(conn);
     let frame = Frame::new(&app, &headers, &page, &session, Section::Overview);

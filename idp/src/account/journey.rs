@@ -4,14 +4,14 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 use platform::pages::{Page, is_local_path, render};
 use serde::Deserialize;
-use url::form_urlencoded::byte_serialize;
+use url::form_urlencoded::{self, byte_serialize, parse};
 
 use super::session;
 use crate::{
     App,
     error::PageError,
     oauth2::{
-        authorize::{demands_second, is_renewal},
+        authorize::{demands_second, is_renewal, max_age},
         pending::Pending,
         user_code::UserCode,
     },
@@ -37,6 +37,17 @@ pub struct Carried {
     request: Option<String>,
     user_code: Option<String>,
     return_to: Option<String>,
+}
+
+impl Carried {
+    /// What [`Journey::keep`] has written.
+    pub fn kept(text: &str) -> Self {
+        let value = |name: &str| {
+            let mut pairs = parse(text.as_bytes());
+            pairs.find(|(have, _)| have == name).map(|(_, value)| value.into_owned())
+        };
+        Self { request: value("request"), user_code: value("user_code"), return_to: value(RETURN_TO) }
+    }
 }
 
 impl Journey {
@@ -88,6 +99,11 @@ impl Journey {
         self.pending().and_then(|pending| pending.login_hint.as_deref())
     }
 
+    /// How long ago somebody may have proved who they are, in seconds, when an app cares.
+    pub fn max_age(&self) -> Option<i64> {
+        self.pending().and_then(max_age)
+    }
+
     /// Whether an app or a page waits for whoever is logged in to log in again.
     pub fn renews(&self, app: &App, session: &Session) -> bool {
         match self {
@@ -112,6 +128,12 @@ impl Journey {
                 Some(("user_code", code.as_ref().map(UserCode::to_string).unwrap_or_default()))
             }
         }
+    }
+
+    /// As a text, for somebody who leaves for a while.
+    pub fn keep(&self) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        text.extend_pairs(self.carried()).finish()
     }
 
     /// A page of ours, without losing what waits.

@@ -11,12 +11,12 @@ use platform::pages::Page;
 use super::{
     factors,
     frame::{Frame, Section},
-    session,
+    linked, session,
 };
 use crate::{
     App,
     error::PageError,
-    store::{Conn, Error, UserId, recovery_codes, users},
+    store::{Conn, Error, UserId, recovery_codes, upstream_identities, users},
 };
 
 pub const HERE: &str = "/account/security";
@@ -40,14 +40,14 @@ pub(super) struct Row {
 pub async fn get(State(app): State<App>, page: Page, headers: HeaderMap) -> Result<Response, PageError> {
     let session = session::required(&app, &headers, HERE).await?;
     let mut conn = app.db.read().await?;
-    let rows = rows(&mut conn, session.user_id).await?;
+    let rows = rows(&app, &mut conn, session.user_id).await?;
     drop(conn);
     let frame = Frame::new(&app, &headers, &page, &session, Section::Security);
     Ok(frame.answer(StatusCode::OK, &Security { frame: &frame, rows }))
 }
 
 /// Each way to log in has its own.
-pub(super) async fn rows(conn: &mut Conn, user_id: UserId) -> Result<Vec<Row>, Error> {
+pub(super) async fn rows(app: &App, conn: &mut Conn, user_id: UserId) -> Result<Vec<Row>, Error> {
     let has_password = users::find_password(conn, user_id).await?.is_some();
     let (state, action) = if has_password { ("Set", "Change") } else { ("You have none", "Choose one") };
     let password = Row { name: "Password", state: state.to_owned(), address: "/account/password", action };
@@ -62,6 +62,14 @@ pub(super) async fn rows(conn: &mut Conn, user_id: UserId) -> Result<Vec<Row>, E
             address: "/account/recovery-codes",
             action: "Make new ones",
         });
+    }
+    let identities = upstream_identities::list(conn, user_id).await?;
+    if !app.upstreams.is_empty() || !identities.is_empty() {
+        let state = match identities.len() {
+            0 => "None".to_owned(),
+            linked => format!("{linked} linked"),
+        };
+        rows.push(Row { name: "Log-in by other providers", state, address: linked::HERE, action: "Manage" });
     }
     Ok(rows)
 }

@@ -17,7 +17,7 @@ use super::{
     factors::Method,
     gate,
     journey::{Carried, Journey},
-    session, throttle,
+    session, throttle, upstream,
 };
 use crate::{
     App, audit,
@@ -27,6 +27,7 @@ use crate::{
     password::{Password, Verdict},
     refusals,
     store::{Tx, UserId, users},
+    upstream::Provider,
 };
 
 #[derive(Deserialize)]
@@ -44,6 +45,7 @@ struct SignIn<'a> {
     page: &'a Page,
     journey: &'a Journey,
     sign_up: bool,
+    upstreams: Vec<&'a Provider>,
     /// Whoever is logged in shall prove it once more.
     again: bool,
     email: &'a str,
@@ -197,6 +199,6 @@ fn show(
     email: &str,
     problems: Problems,
 ) -> Response {
-    let (place, sign_up) = (&app.place, app.config.sign_up);
-    journey.page(status, &SignIn { place, page, journey, sign_up, again, email, problems })
+    let (place, sign_up, upstreams) = (&app.place, app.config.sign_up, upstream::offered(app, journey));
+    journey.page(status, &SignIn { place, page, journey, sign_up, upstreams, again, email, problems })
 }

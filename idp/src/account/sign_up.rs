@@ -19,7 +19,7 @@ use super::{
     journey::{Carried, Journey},
     name, session,
     strength::{self, NewPassword},
-    throttle,
+    throttle, upstream,
 };
 use crate::{
     App,
@@ -29,6 +29,7 @@ use crate::{
     password::{Busy, Password},
     refusals,
     store::users,
+    upstream::Provider,
 };
 
 #[derive(Deserialize)]
@@ -46,6 +47,7 @@ struct SignUp<'a> {
     place: &'a Place,
     page: &'a Page,
     journey: &'a Journey,
+    upstreams: Vec<&'a Provider>,
     name: &'a str,
     email: &'a str,
     problems: &'a Problems,
@@ -138,7 +140,7 @@ pub async fn post(
             Problems { email, taken: true, ..Problems::default() },
         );
     };
-    let arrival = Arrival { user: id, method: Method::Password, by: Some(Event::SignedUp) };
+    let arrival = Arrival { user: id, method: Method::Password, by: vec![Event::SignedUp] };
     let entered = gate::arrived(&app, tx, arrival, &journey, &headers, &page).await?;
     entered.ok_or(PageError::Gone)
 }
@@ -182,5 +184,7 @@ fn show(
     let (Form { name, email, .. }, problems) = (form, &problems);
     let focus = problems.any() && problems.name.is_none() && problems.email.is_none();
     let new_password = NewPassword { label: "Password", refused: problems.password.as_ref(), focus };
-    journey.page(status, &SignUp { place: &app.place, page, journey, name, email, problems, new_password })
+    let (place, mut upstreams) = (&app.place, upstream::offered(app, journey));
+    upstreams.retain(|provider| provider.allows_sign_up(app));
+    journey.page(status, &SignUp { place, page, journey, upstreams, name, email, problems, new_password })
 }

@@ -111,6 +111,17 @@ pub async fn device(app: &App) -> Result<Result<Attempt, Wait>, Error> {
     admit(app, vec![Counter { key, free, cleared_by_success: false }]).await
 }
 
+/// Before somebody is sent to another provider: each is a row until they come back, and perhaps a request of ours.
+/// Whole offices come from one network, and who comes back is forgiven.
+pub async fn upstream(app: &App) -> Result<Result<Attempt, Wait>, Error> {
+    admit(app, by_network("upstream", &app.config.throttle)).await
+}
+
+/// Somebody who was sent there has come back as somebody whom we know.
+pub async fn upstream_succeeded(app: &App, tx: &mut Tx) -> Result<(), Error> {
+    Attempt(by_network("upstream", &app.config.throttle)).succeeded(tx).await
+}
+
 /// Before an app registers itself without a token: each is a row that stays.
 pub async fn register(app: &App) -> Result<Result<Attempt, Wait>, Error> {
     admit(app, by_network("registration", &app.config.throttle)).await

@@ -3,6 +3,8 @@
 platform::toasts! {
     TotpOn "totp-on" status "Your authenticator app is on.",
     TotpOff "totp-off" status "Your authenticator app is off: your password alone lets you in.",
+    UpstreamLinked "upstream-linked" status "The log-in was linked to your account.",
+    UpstreamUnlinked "upstream-unlinked" status "The log-in was unlinked from your account.",
     PasswordChanged "password-changed" status "Your password was changed.",
     ProfileSaved "profile-saved" status "Your profile was saved.",
     SessionEnded "session-ended" status "That device was logged out.",

@@ -106,6 +106,15 @@ impl Audience {
             Self::Several(several) => several.iter().any(|one| one == name),
         }
     }
+
+    /// Whether it names this one and nobody else.
+    #[must_use]
+    pub fn is_only(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Several(several) => matches!(several.as_slice(), [one] if one == name),
+        }
+    }
 }
 
 /// What an access token is issued for.

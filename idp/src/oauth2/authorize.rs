@@ -41,7 +41,7 @@ use crate::{
 
 pub use request::{Refusal, Request, audience, open};
 pub use response::AuthorizeError;
-pub use step::{demands_second, is_renewal};
+pub use step::{demands_second, is_renewal, max_age};
 
 use step::{Step, next_step};
 

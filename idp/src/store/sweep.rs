@@ -6,7 +6,7 @@ use platform::db::Db;
 use super::Error;
 
 /// Each removes at most `$2` rows. Spent codes stay until their grant goes, so that a replay is recognised.
-const STATEMENTS: [&str; 18] = [
+const STATEMENTS: &[&str] = &[
     // As long as its session goes on, a grant says which client wants to know of the end.
     "DELETE FROM grants WHERE id IN (
          SELECT grants.id FROM grants
@@ -49,10 +49,14 @@ const STATEMENTS: [&str; 18] = [
     "DELETE FROM totp_setups WHERE (user_id, browser) IN (
          SELECT user_id, browser FROM totp_setups WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM refusals WHERE request_id IN (SELECT request_id FROM refusals WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM upstream_sign_ins WHERE state_hash IN (
+         SELECT state_hash FROM upstream_sign_ins WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM upstream_arrivals WHERE handle_hash IN (
+         SELECT handle_hash FROM upstream_arrivals WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 
 /// Removes everything that expired more than an hour before `now`; returns how many rows.
 pub async fn sweep(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
-    db.sweep(&STATEMENTS, now - TimeDelta::hours(1)).await
+    db.sweep(STATEMENTS, now - TimeDelta::hours(1)).await
 }

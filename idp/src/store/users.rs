@@ -229,6 +229,18 @@ pub async fn rehash_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> R
     })
 }
 
+/// Somebody else whom we believe, or an answered mail, has proved that the address is theirs.
+pub async fn set_email_verified(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query("UPDATE users SET email_verified = TRUE, updated_at = $2 WHERE id = $1")
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
 /// `disabled_at`: since when nothing is issued to them any more; `None` to let them in again. `false`: no such user.
 pub async fn set_disabled(
     tx: &mut Tx,

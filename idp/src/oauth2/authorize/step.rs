@@ -109,3 +109,11 @@ pub fn is_renewal(app: &App, pending: &Pending, session: &Session) -> bool {
         && request.hinted_user.is_none_or(|hinted| hinted == session.user_id)
         && hint.is_none_or(|hint| hint.trim().eq_ignore_ascii_case(&session.email))
 }
+
+/// How old a log-in may be that is good for this request, in seconds (Core §3.1.2.1). For other providers, which are
+/// asked for the same.
+#[must_use]
+pub fn max_age(pending: &Pending) -> Option<i64> {
+    let Request { prompt, max_age, .. } = &pending.request;
+    if prompt.login { Some(0) } else { max_age.map(|max_age| max_age.num_seconds()) }
+}
