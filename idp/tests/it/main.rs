@@ -44,3 +44,4 @@ mod second_factor;
 mod storage;
 mod token_exchange;
 mod token_requests;
+mod upstreams;
