@@ -270,7 +270,14 @@ fn unknown_field<T: serde::de::DeserializeOwned + Debug>(path: &[&str]) -> &'sta
 /// What the reference shows as a whole file is a configuration that is accepted.
 #[test]
 fn the_examples_in_the_documents_are_accepted() {
-    for document in ["docs/configuration.md", "docs/delegation.md", "docs/operations.md", "README.md"] {
+    let documents = [
+        "docs/configuration.md",
+        "docs/delegation.md",
+        "docs/operations.md",
+        "docs/upstream.md",
+        "README.md",
+    ];
+    for document in documents {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(document);
         let text = std::fs::read_to_string(&file).unwrap();
         for example in text.split("```toml\n").skip(1) {
