@@ -52,7 +52,7 @@ pub(super) async fn rows(app: &App, conn: &mut Conn, user_id: UserId) -> Result<
     let (state, action) = if has_password { ("Set", "Change") } else { ("You have none", "Choose one") };
     let password = Row { name: "Password", state: state.to_owned(), address: "/account/password", action };
     let enrolled = factors::enrolled(conn, user_id).await?;
-    let (state, action) = if enrolled.totp { ("On", "Change") } else { ("Off", "Turn on") };
+    let (state, action) = if enrolled.totp { ("On", "Change") } else { ("Off", "Set up") };
     let totp = Row { name: "Authenticator app", state: state.to_owned(), address: "/account/totp", action };
     let mut rows = vec![password, totp];
     if enrolled.has_second() {

@@ -238,7 +238,6 @@ async fn axe_finds_nothing_on_the_pages_of_a_persons_day() {
         work(&see, &place).await;
         connect(&see, &place).await;
         settings(&see, &place).await;
-        second_factor::visit(&see, &place).await;
         account(&see, &place).await;
         leave(&see, &place).await;
         see.open(&format!("{}/docs", place.api), "the API's documentation").await;

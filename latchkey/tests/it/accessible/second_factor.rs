@@ -1,8 +1,9 @@
 //! The pages of authenticator apps and recovery codes, on the way in and in the account.
 
+use platform::testing::{Options, browser};
 use serde_json::Value;
 
-use super::Inspector;
+use super::{Inspector, axe};
 use crate::{person::PASSWORD, support::Place};
 
 /// What an app shows that was given the key of this page (RFC 6238): the browser knows SHA-1.
@@ -21,8 +22,28 @@ const CODE: &str = "const done = arguments[0]
         done(String(number % 1000000).padStart(6, '0'))
       })";
 
-/// For somebody who is logged in by a password.
-pub(super) async fn visit(see: &Inspector<'_>, place: &Place) {
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_on_the_pages_of_second_factors() {
+    let Some(axe) = axe() else { return };
+    let place = Place::new();
+    let node = place.start().await;
+    browser(Options::default(), async |browser| {
+        let see = Inspector { browser, axe: &axe };
+        let idp = &place.idp;
+        browser.goto(&format!("{idp}/signup")).await.unwrap();
+        browser.fill("name", "Ada").await;
+        browser.fill("email", "ada@example.com").await;
+        browser.fill("password", PASSWORD).await;
+        see.submit("#signup-submit").await;
+        browser.wait_for_address(&format!("{idp}/account")).await;
+        turn_on(&see, &place).await;
+        log_in(&see, idp).await;
+    })
+    .await;
+    node.stop().await;
+}
+
+async fn turn_on(see: &Inspector<'_>, place: &Place) {
     let Place { idp, .. } = place;
     let bank =
         ["client", "add", "bank", "--redirect-uri", "http://localhost:9/cb", "--require-second-factor"];
@@ -42,16 +63,18 @@ pub(super) async fn visit(see: &Inspector<'_>, place: &Place) {
     see.submit("#totp-submit").await;
     see.browser.wait_css("#recovery-codes").await;
     see.inspect("recovery codes").await;
-    let recovery = see.run("return document.querySelector('#recovery-codes code').textContent").await;
     see.submit("#recovery-continue").await;
     see.browser.wait_for_address(&format!("{idp}/account/security")).await;
     see.inspect("what protects the account").await;
     see.open(&format!("{idp}/account/totp"), "an authenticator app that is on").await;
-    see.open(&format!("{idp}/account/recovery-codes"), "how many recovery codes are left").await;
-    log_in(see, idp, &recovery).await;
 }
 
-async fn log_in(see: &Inspector<'_>, idp: &str, recovery: &Value) {
+async fn log_in(see: &Inspector<'_>, idp: &str) {
+    see.open(&format!("{idp}/account/recovery-codes"), "how many recovery codes are left").await;
+    see.submit("#recovery-new").await;
+    see.browser.wait_css("#recovery-codes").await;
+    let recovery: Value = see.run("return document.querySelector('#recovery-codes code').textContent").await;
+    see.browser.goto(&format!("{idp}/account")).await.unwrap();
     see.submit("#logout-confirm").await;
     see.browser.wait_for_text("You are logged out").await;
     see.browser.goto(&format!("{idp}/login")).await.unwrap();
