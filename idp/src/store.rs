@@ -14,6 +14,8 @@ pub mod ids;
 pub mod initial_access_tokens;
 pub mod logout_deliveries;
 pub mod personal_data;
+pub mod passkey_ceremonies;
+pub mod passkeys;
 pub mod pushed_authorization_requests;
 pub mod recovery_codes;
 pub mod refresh_tokens;
@@ -33,7 +35,7 @@ pub mod users;
 
 use platform::db::Migrations;
 
-pub use ids::{ClientId, GrantId, SessionId, UserId, Words};
+pub use ids::{ClientId, GrantId, PasskeyId, SessionId, UserId, Words};
 pub use platform::db::{Conn, Error, Tx};
 pub use sweep::sweep;
 

@@ -41,7 +41,8 @@ uuid_id! {
     /// `sid`
     SessionId,
     /// Names one authorization and everything that came from it.
-    GrantId
+    GrantId,
+    PasskeyId
 }
 
 /// `client_id`

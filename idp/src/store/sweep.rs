@@ -53,6 +53,8 @@ const STATEMENTS: &[&str] = &[
          SELECT state_hash FROM upstream_sign_ins WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM upstream_arrivals WHERE handle_hash IN (
          SELECT handle_hash FROM upstream_arrivals WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM passkey_ceremonies WHERE challenge_hash IN (
+         SELECT challenge_hash FROM passkey_ceremonies WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at <= $1 LIMIT $2)",
 ];
 
