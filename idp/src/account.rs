@@ -16,6 +16,7 @@ mod journey;
 mod known_browser;
 pub mod linked;
 mod name;
+pub mod passkeys;
 pub mod password;
 pub mod profile;
 pub mod recovery_codes;

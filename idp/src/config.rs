@@ -47,6 +47,8 @@ pub struct Config {
     pub deletion_grace: u32,
     /// Whether nobody gets in by one factor.
     pub require_second_factor: bool,
+    /// Whether people may log in with passkeys.
+    pub passkeys: bool,
     /// RFC 9449 §8: DPoP proofs have to hold a nonce of ours.
     pub require_dpop_nonce: bool,
     pub tokens: Tokens,
@@ -85,6 +87,7 @@ impl Default for Config {
             sign_up: true,
             deletion_grace: 14 * 86400,
             require_second_factor: false,
+            passkeys: true,
             require_dpop_nonce: false,
             tokens: Tokens::default(),
             sessions: Sessions::default(),

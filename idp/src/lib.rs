@@ -43,6 +43,7 @@ use outbound::Outbound;
 use refusals::Refusals;
 use tokio::sync::Notify;
 use tower_http::cors::{self, CorsLayer};
+use webauthn_rs::Webauthn;
 
 pub use config::Config;
 use config::Registration;
@@ -70,6 +71,8 @@ pub(crate) struct Parts {
     /// Somebody has just logged out.
     pub session_ended: Notify,
     pub passwords: password::Pool,
+    /// As whom authenticators know us; `None` where there are no passkeys.
+    pub passkeys: Option<Webauthn>,
     pub place: Place,
     pub site: Site,
     pub audit: audit::Log,
@@ -169,6 +172,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         outbound,
         session_ended: Notify::new(),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
+        passkeys: account::passkeys::relying_party(&config),
         site: Site::new(config.issuer.clone(), "idp", account::error_page(place.clone())),
         place,
         upstreams: upstream::all(&config.issuer, &config.upstreams).map_err(StartError::Upstreams)?,
@@ -316,6 +320,7 @@ fn router(app: App) -> Router {
         )
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
+        .merge(account::passkeys::router(&app))
         .fallback(account::not_found)
         .layer(middleware::from_fn_with_state(app.site.clone(), pages::layer));
     let observed = Observed {

@@ -10,7 +10,9 @@ pub use totp::TotpSecret;
 
 use crate::{
     App,
-    store::{Conn, Error, UserId, Words, totp_secrets, upstream_identities, users},
+    store::{
+        Conn, Error, Tx, UserId, Words, passkeys, recovery_codes, totp_secrets, upstream_identities, users,
+    },
 };
 
 /// `acr` of a log-in by one factor.
@@ -74,6 +76,8 @@ impl Method {
 pub struct Enrolled {
     /// An authenticator app: asked for at every log-in by one factor.
     pub totp: bool,
+    /// Asked for when something else demands a further factor.
+    pub passkeys: bool,
 }
 
 impl Enrolled {
@@ -86,21 +90,32 @@ impl Enrolled {
     /// Whether they can prove a second factor where one is demanded.
     #[must_use]
     pub fn has_second(self) -> bool {
-        self.totp
+        self.totp || self.passkeys
     }
 }
 
-pub async fn enrolled(conn: &mut Conn, user: UserId) -> Result<Enrolled, Error> {
-    Ok(Enrolled { totp: totp_secrets::find(conn, user).await?.is_some() })
+pub async fn enrolled(app: &App, conn: &mut Conn, user: UserId) -> Result<Enrolled, Error> {
+    let totp = totp_secrets::find(conn, user).await?.is_some();
+    let passkeys = app.passkeys.is_some() && passkeys::any(conn, user).await?;
+    Ok(Enrolled { totp, passkeys })
 }
 
-/// In how many ways somebody could begin to log in now: a password, and each provider that they are known at. What is
-/// the only one must not be taken away; lock the person while that is decided ([`users::lock`]).
+/// Recovery codes stand in for a second factor: they go with the last one.
+pub async fn forget_recovery(app: &App, tx: &mut Tx, user: UserId) -> Result<(), Error> {
+    if enrolled(app, tx, user).await?.has_second() {
+        return Ok(());
+    }
+    recovery_codes::delete(tx, user).await
+}
+
+/// In how many ways somebody could begin to log in now: a password, passkeys, and each provider that they are known at.
+/// What is the only one must not be taken away; lock the person while that is decided ([`users::lock`]).
 pub async fn ways_in(app: &App, conn: &mut Conn, user_id: UserId) -> Result<usize, Error> {
     let password = users::find_password(conn, user_id).await?.is_some();
+    let passkeys = if app.passkeys.is_some() { passkeys::list(conn, user_id).await?.len() } else { 0 };
     let identities = upstream_identities::list(conn, user_id).await?;
     let usable = identities.iter().filter(|identity| app.upstream_of(&identity.issuer).is_some());
-    Ok(usize::from(password) + usable.count())
+    Ok(usize::from(password) + passkeys + usable.count())
 }
 
 #[must_use]

@@ -76,7 +76,7 @@ pub async fn arrived(
         return Ok(None);
     };
     let amr = method.first();
-    let enrolled = enrolled(&mut tx, user).await?;
+    let enrolled = enrolled(app, &mut tx, user).await?;
     let enough = !enrolled.demands_second() && !journey.demands_second(app);
     if enough || factors::is_two_factors(&amr) {
         return enter(app, tx, &person, &amr, by, journey, headers).await.map(Some);
@@ -129,7 +129,7 @@ pub async fn waiting(
     let elsewhere = |place: &str| Ok(Err(Redirect::to(place).into_response()));
     if let Some(sign_in) = pending(app, headers, page).await? {
         let mut conn = app.db.read().await?;
-        let enrolled = enrolled(&mut conn, sign_in.user_id).await?;
+        let enrolled = enrolled(app, &mut conn, sign_in.user_id).await?;
         let place = place_of(enrolled);
         return if place == here { Ok(Ok((sign_in, enrolled))) } else { elsewhere(&journey.by(place)) };
     }
@@ -137,7 +137,7 @@ pub async fn waiting(
         Some(session) if factors::is_two_factors(&session.amr) => elsewhere(&journey.destination()),
         Some(session) if session::is_recent(app, &session) => {
             let mut tx = app.db.write().await?;
-            let place = place_of(enrolled(&mut tx, session.user_id).await?);
+            let place = place_of(enrolled(app, &mut tx, session.user_id).await?);
             wait(app, tx, session.user_id, &session.amr, Vec::new(), journey.by(place), page).await.map(Err)
         }
         _ => elsewhere(&journey.by("/login")),

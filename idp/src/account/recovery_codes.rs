@@ -48,7 +48,7 @@ struct RecoveryCodes<'a> {
 pub async fn get(State(app): State<App>, page: Page, headers: HeaderMap) -> Result<Response, PageError> {
     let session = session::recent(&app, &headers, HERE).await?;
     let mut conn = app.db.read().await?;
-    if !enrolled(&mut conn, session.user_id).await?.has_second() {
+    if !enrolled(&app, &mut conn, session.user_id).await?.has_second() {
         return Ok(Redirect::to(security::HERE).into_response());
     }
     let left = recovery_codes::count(&mut conn, session.user_id).await?;
@@ -66,7 +66,7 @@ pub async fn post(
     let session = session::recent(&app, &headers, HERE).await?;
     let mut tx = app.db.write().await?;
     users::lock(&mut tx, session.user_id).await?;
-    if !enrolled(&mut tx, session.user_id).await?.has_second() {
+    if !enrolled(&app, &mut tx, session.user_id).await?.has_second() {
         return Ok(Redirect::to(security::HERE).into_response());
     }
     let codes = recovery_code::replace(&app, &mut tx, session.user_id).await?;

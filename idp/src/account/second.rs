@@ -51,6 +51,7 @@ pub struct Form {
 pub enum With {
     App,
     Recovery,
+    Passkey,
 }
 
 impl With {
@@ -58,8 +59,9 @@ impl With {
     fn of(wished: Option<Self>, enrolled: Enrolled) -> Self {
         match wished {
             Some(Self::Recovery) => Self::Recovery,
-            _ if enrolled.totp => Self::App,
-            _ => Self::Recovery,
+            Some(Self::App) | None if enrolled.totp => Self::App,
+            _ if enrolled.passkeys => Self::Passkey,
+            _ => Self::App,
         }
     }
 
@@ -67,6 +69,7 @@ impl With {
         match self {
             Self::App => Method::Totp,
             Self::Recovery => Method::RecoveryCode,
+            Self::Passkey => Method::Passkey { user_verified: true },
         }
     }
 
@@ -74,20 +77,21 @@ impl With {
         match self {
             Self::App => "Enter your code",
             Self::Recovery => "Use a recovery code",
+            Self::Passkey => "Use your passkey",
         }
     }
 
     fn label(self) -> &'static str {
         match self {
             Self::App => "Code",
-            Self::Recovery => "Recovery code",
+            Self::Recovery | Self::Passkey => "Recovery code",
         }
     }
 
     fn hint(self) -> &'static str {
         match self {
             Self::App => "Six digits that your authenticator app shows.",
-            Self::Recovery => "One of those that you kept. Each is good once.",
+            Self::Recovery | Self::Passkey => "One of those that you kept. Each is good once.",
         }
     }
 
@@ -95,6 +99,7 @@ impl With {
         match self {
             Self::App => "This code is not right, or was used before. Enter the one that your app shows now.",
             Self::Recovery => "This is none of your recovery codes, or it was used before.",
+            Self::Passkey => "This passkey was not accepted. Try again, or use a recovery code.",
         }
     }
 }
@@ -102,6 +107,7 @@ impl With {
 enum Problem {
     /// Of what was entered.
     Code(&'static str),
+    Passkey,
     Throttled(throttle::Wait),
 }
 
@@ -209,7 +215,22 @@ async fn is_right(
             Some(code) => recovery_codes::spend(tx, user, &code.hash(app, user)).await,
             None => Ok(false),
         },
+        // Proved where it is asked for ([`super::passkeys`]).
+        With::Passkey => Ok(false),
     }
+}
+
+/// The page again, after a passkey was not accepted.
+pub async fn refuse(
+    app: &App,
+    page: &Page,
+    headers: &HeaderMap,
+    journey: &Journey,
+) -> Result<Response, PageError> {
+    Ok(match gate::waiting(app, journey, HERE, headers, page).await? {
+        Ok((_, enrolled)) => show(app, page, journey, enrolled, None, Some(Problem::Passkey)),
+        Err(elsewhere) => elsewhere,
+    })
 }
 
 fn show(
@@ -222,7 +243,7 @@ fn show(
 ) -> Response {
     let (status, retry_after) = match &problem {
         None => (StatusCode::OK, None),
-        Some(Problem::Code(_)) => (StatusCode::UNPROCESSABLE_ENTITY, None),
+        Some(Problem::Code(_) | Problem::Passkey) => (StatusCode::UNPROCESSABLE_ENTITY, None),
         Some(Problem::Throttled(wait)) => (StatusCode::TOO_MANY_REQUESTS, Some(wait.retry_after())),
     };
     let with = With::of(wished, enrolled);

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     App,
     error::PageError,
-    store::{Conn, Error, UserId, recovery_codes, upstream_identities, users},
+    store::{Conn, Error, UserId, passkeys, recovery_codes, upstream_identities, users},
 };
 
 pub const HERE: &str = "/account/security";
@@ -51,10 +51,20 @@ pub(super) async fn rows(app: &App, conn: &mut Conn, user_id: UserId) -> Result<
     let has_password = users::find_password(conn, user_id).await?.is_some();
     let (state, action) = if has_password { ("Set", "Change") } else { ("You have none", "Choose one") };
     let password = Row { name: "Password", state: state.to_owned(), address: "/account/password", action };
-    let enrolled = factors::enrolled(conn, user_id).await?;
+    let mut rows = vec![password];
+    if app.passkeys.is_some() {
+        let count = passkeys::list(conn, user_id).await?.len();
+        let state = match count {
+            0 => "None yet".to_owned(),
+            1 => "1 passkey".to_owned(),
+            more => format!("{more} passkeys"),
+        };
+        let action = if count == 0 { "Add" } else { "Change" };
+        rows.push(Row { name: "Passkeys", state, address: "/account/passkeys", action });
+    }
+    let enrolled = factors::enrolled(app, conn, user_id).await?;
     let (state, action) = if enrolled.totp { ("On", "Change") } else { ("Off", "Set up") };
-    let totp = Row { name: "Authenticator app", state: state.to_owned(), address: "/account/totp", action };
-    let mut rows = vec![password, totp];
+    rows.push(Row { name: "Authenticator app", state: state.to_owned(), address: "/account/totp", action });
     if enrolled.has_second() {
         rows.push(Row {
             name: "Recovery codes",

@@ -67,7 +67,7 @@ pub async fn recent(app: &App, headers: &HeaderMap, here: &str) -> Result<Sessio
     let mut conn = app.db.read().await?;
     // The session may be from before they had a second factor.
     if !factors::is_two_factors(&session.amr)
-        && factors::enrolled(&mut conn, session.user_id).await?.demands_second()
+        && factors::enrolled(app, &mut conn, session.user_id).await?.demands_second()
     {
         return Err(PageError::Elsewhere(journey::second_for(here)));
     }

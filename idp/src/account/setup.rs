@@ -146,7 +146,7 @@ pub async fn post(
     let mut tx = app.db.write().await?;
     users::lock(&mut tx, user).await?;
     // Who has a second factor proves it: a new one is no way around it.
-    if enrolled(&mut tx, user).await?.has_second() {
+    if enrolled(&app, &mut tx, user).await?.has_second() {
         return Ok(Redirect::to(&journey.by("/login/second")).into_response());
     }
     let codes = match confirm(&app, &mut tx, user, &page, &form.code).await? {

@@ -46,6 +46,7 @@ struct SignIn<'a> {
     journey: &'a Journey,
     sign_up: bool,
     upstreams: Vec<&'a Provider>,
+    passkeys: bool,
     /// Whoever is logged in shall prove it once more.
     again: bool,
     email: &'a str,
@@ -139,6 +140,21 @@ pub async fn post(
     }
 }
 
+/// Somebody may not log in the way that they have tried, which is not by password.
+pub(super) async fn refuse(
+    app: &App,
+    page: &Page,
+    headers: &HeaderMap,
+    journey: &Journey,
+    problem: &str,
+) -> Result<Response, PageError> {
+    let session = session::current(app, headers).await?;
+    let again = session.is_some_and(|session| journey.renews(app, &session));
+    let email = journey.login_hint().unwrap_or_default();
+    let problems = Problems { whole: Some(problem.to_owned()), ..Problems::default() };
+    Ok(show(app, page, journey, StatusCode::UNPROCESSABLE_ENTITY, again, email, problems))
+}
+
 /// The person whose password it is, and the transaction in which that is certain.
 async fn compare(
     app: &App,
@@ -199,6 +215,8 @@ fn show(
     email: &str,
     problems: Problems,
 ) -> Response {
-    let (place, sign_up, upstreams) = (&app.place, app.config.sign_up, upstream::offered(app, journey));
-    journey.page(status, &SignIn { place, page, journey, sign_up, upstreams, again, email, problems })
+    let (place, sign_up, passkeys) = (&app.place, app.config.sign_up, app.passkeys.is_some());
+    let upstreams = upstream::offered(app, journey);
+    journey
+        .page(status, &SignIn { place, page, journey, sign_up, passkeys, upstreams, again, email, problems })
 }

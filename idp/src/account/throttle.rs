@@ -122,6 +122,23 @@ pub async fn upstream_succeeded(app: &App, tx: &mut Tx) -> Result<(), Error> {
     Attempt(by_network("upstream", &app.config.throttle)).succeeded(tx).await
 }
 
+/// Before an authenticator is asked: each challenge is a row for some minutes. Every log-in page that is opened asks for
+/// one, so many are free.
+pub async fn passkey(app: &App) -> Result<Result<Attempt, Wait>, Error> {
+    admit(app, challenges(app)).await
+}
+
+/// Where people log in with passkeys, nobody floods. A signature cannot be guessed, so that nothing is lost by it.
+pub async fn passkey_was_right(app: &App, tx: &mut Tx) -> Result<(), Error> {
+    Attempt(challenges(app)).succeeded(tx).await
+}
+
+fn challenges(app: &App) -> Vec<Counter> {
+    let limits = &app.config.throttle;
+    let key = SecretHash::of(&format!("passkey from\n{}", address::network(current().client)));
+    vec![Counter { key, free: limits.per_network.saturating_mul(20), cleared_by_success: true }]
+}
+
 /// Before an app registers itself without a token: each is a row that stays.
 pub async fn register(app: &App) -> Result<Result<Attempt, Wait>, Error> {
     admit(app, by_network("registration", &app.config.throttle)).await

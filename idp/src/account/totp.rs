@@ -10,7 +10,7 @@ use platform::pages::{Page, Protected, render};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    factors::{Enrolled, Method, enrolled},
+    factors::{self, Enrolled, Method, enrolled},
     frame::{Frame, Section},
     recovery_codes::Shown,
     security, session,
@@ -21,7 +21,7 @@ use crate::{
     App, audit,
     audit::{Event, Factor},
     error::PageError,
-    store::{recovery_codes, sessions::Session, totp_secrets, users},
+    store::{sessions::Session, totp_secrets, users},
 };
 
 const HERE: &str = "/account/totp";
@@ -51,7 +51,7 @@ struct On<'a> {
 pub async fn get(State(app): State<App>, page: Page, headers: HeaderMap) -> Result<Response, PageError> {
     let session = session::recent(&app, &headers, HERE).await?;
     let mut conn = app.db.read().await?;
-    let enrolled = enrolled(&mut conn, session.user_id).await?;
+    let enrolled = enrolled(&app, &mut conn, session.user_id).await?;
     drop(conn);
     if !enrolled.totp {
         return show(&app, &page, &headers, &session, None).await;
@@ -105,15 +105,13 @@ pub async fn off(
     let user = session.user_id;
     let mut tx = app.db.write().await?;
     users::lock(&mut tx, user).await?;
-    let before = enrolled(&mut tx, user).await?;
+    let before = enrolled(&app, &mut tx, user).await?;
     if is_needed(&app, before) {
         // The page has no such button.
         return Ok(Redirect::to(HERE).into_response());
     }
     if totp_secrets::delete(&mut tx, user).await? {
-        if !enrolled(&mut tx, user).await?.has_second() {
-            recovery_codes::delete(&mut tx, user).await?;
-        }
+        factors::forget_recovery(&app, &mut tx, user).await?;
         audit::record(&app, &mut tx, Some(user), Event::FactorRemoved { factor: Factor::Totp }).await?;
     }
     tx.commit().await?;

@@ -10,11 +10,12 @@ for (const form of document.querySelectorAll('form[data-once]')) {
 }
 addEventListener('pageshow', event => {
   if (!event.persisted) return // only a page that the back button brought back was sent before
-  for (const form of document.querySelectorAll('form[data-once]')) {
-    delete form.dataset.sent
-    form.querySelector('[aria-busy]')?.removeAttribute('aria-busy')
-  }
+  document.querySelectorAll('form[data-once]').forEach(again)
 })
+function again(form) {
+  delete form.dataset.sent
+  form.querySelector('[aria-busy]')?.removeAttribute('aria-busy')
+}
 
 // A password can be shown.
 for (const input of document.querySelectorAll('input[type=password]')) {
@@ -89,4 +90,92 @@ for (const list of document.querySelectorAll('[data-copy]')) {
     button.textContent = 'Copied'
   })
   list.after(button)
+}
+
+// Passkeys: a form that is sent with what an authenticator has answered. What browsers convert by themselves is
+// converted by hand where they do not.
+const known = window.PublicKeyCredential
+const binary = text => Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0))
+const base64url = buffer =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
+
+function read(options, creates) {
+  try {
+    return creates ? known.parseCreationOptionsFromJSON(options) : known.parseRequestOptionsFromJSON(options)
+  } catch {
+    const keys = list => list?.map(key => ({ ...key, id: binary(key.id) }))
+    const { challenge, user, excludeCredentials, allowCredentials } = options
+    return {
+      ...options,
+      challenge: binary(challenge),
+      user: user && { ...user, id: binary(user.id) },
+      excludeCredentials: keys(excludeCredentials),
+      allowCredentials: keys(allowCredentials),
+    }
+  }
+}
+
+function written(credential) {
+  try {
+    return JSON.stringify(credential.toJSON())
+  } catch {
+    const { id, rawId, type, response } = credential
+    const answer = { transports: response.getTransports?.() }
+    for (const name of ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle']) {
+      if (response[name]) answer[name] = base64url(response[name])
+    }
+    return JSON.stringify({ id, rawId: base64url(rawId), type, response: answer })
+  }
+}
+
+for (const form of known ? document.querySelectorAll('form[data-passkey]') : []) {
+  const creates = 'create' in form.dataset
+  const problem = form.querySelector('[role=alert]')
+  let asked
+  const ask = async mediation => {
+    asked?.abort() // a page asks for one at a time
+    const { signal } = asked = new AbortController()
+    const body = new URLSearchParams(new FormData(form))
+    const response = await fetch(form.dataset.passkey, { method: 'POST', body, signal })
+    if (response.redirected) return location.reload() // to log in again first
+    if (!response.ok) throw response
+    const publicKey = read((await response.json()).publicKey, creates)
+    const request = { publicKey, signal, mediation }
+    const credential = await (creates ? navigator.credentials.create(request) : navigator.credentials.get(request))
+    form.elements.credential.value = written(credential)
+    form.submit()
+  }
+  // Passkeys are offered where the e-mail address is typed.
+  const offer = async () => {
+    try {
+      if ('autofill' in form.dataset && (await known.isConditionalMediationAvailable?.())) await ask('conditional')
+    } catch { /* there is still the button */ }
+  }
+  form.addEventListener('submit', async event => {
+    if (event.defaultPrevented) return
+    event.preventDefault()
+    problem.hidden = true
+    try {
+      await ask()
+    } catch (error) {
+      if (error.name === 'AbortError') return
+      again(form)
+      problem.textContent = why(error, creates)
+      problem.hidden = false
+      offer()
+    }
+  })
+  form.hidden = false
+  document.querySelector('[data-without-passkeys]')?.remove()
+  offer()
+}
+
+function why({ name, status }, creates) {
+  if (status === 429) return 'Too many attempts. Wait a little, then try again.'
+  if (name === 'InvalidStateError') return 'This device has a passkey for your account already.'
+  if (name === 'NotSupportedError' || name === 'SecurityError') return 'Your browser cannot use passkeys here.'
+  if (name !== 'NotAllowedError') return 'We could not ask for a passkey. Check your connection, then try again.'
+  return creates
+    ? 'No passkey was added: it was cancelled, or took too long.'
+    : 'No passkey was used: it was cancelled, took too long, or there is none on this device.'
 }

@@ -94,15 +94,6 @@ pub async fn find_credentials(conn: &mut Conn, email_normalized: &str) -> Result
     })
 }
 
-pub async fn has_password(conn: &mut Conn, id: UserId) -> Result<bool, Error> {
-    on_conn!(conn, |conn| {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND password_hash <> '')")
-            .bind(id)
-            .fetch_one(conn)
-            .await
-    })
-}
-
 /// Until this transaction ends, nobody else who calls this for the same person goes on: what is counted stays counted.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
     on_conn!(tx, |conn| {
@@ -154,17 +145,6 @@ pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Resul
         .bind(now)
         .fetch_optional(conn)
         .await
-    })
-}
-
-/// Changes nothing, and keeps what else changes somebody's ways to log in waiting until this transaction ends.
-pub async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query("UPDATE users SET updated_at = updated_at WHERE id = $1")
-            .bind(id)
-            .execute(conn)
-            .await
-            .map(drop)
     })
 }
 

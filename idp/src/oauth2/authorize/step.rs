@@ -72,7 +72,7 @@ async fn lacks_factor(app: &App, request: &Request, session: &Session) -> Result
         Demand::OfEverybody => Ok(true),
         Demand::OfThoseWhoHaveOne => {
             let mut conn = app.db.read().await?;
-            Ok(factors::enrolled(&mut conn, session.user_id).await?.has_second())
+            Ok(factors::enrolled(app, &mut conn, session.user_id).await?.has_second())
         }
     }
 }
