@@ -7,6 +7,7 @@
     reason = "tests fail loudly"
 )]
 
+mod authenticator;
 mod fixture;
 mod signer;
 

@@ -6,8 +6,11 @@ use platform::on_each_database;
 use super::visitor::{EMAIL, PASSWORD, Place};
 
 const FORM: [(&str, &str); 3] = [("name", "Alice"), ("email", EMAIL), ("password", PASSWORD)];
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 12] = [
     "/login",
+    "/login/passkey",
+    "/login/passkey/options",
+    "/login/second/passkey",
     "/signup",
     "/password/strength",
     "/consent",

@@ -43,7 +43,10 @@ on_each_database! {
         check("a failed log-in", &visitor.log_in(EMAIL, PASSWORD).await);
         check("a refused sign-up", &visitor.post("/signup", &[("name", ""), ("email", ""), ("password", "")]).await);
         let mut alice = place.alice().await;
-        for page in ["", "/profile", "/security", "/password", "/sessions", "/apps", "/data", "/data/delete"] {
+        let pages = [
+            "", "/profile", "/security", "/password", "/passkeys", "/passkeys/add", "/sessions", "/apps", "/data", "/data/delete",
+        ];
+        for page in pages {
             let path = format!("/account{page}");
             check(&path, &alice.get(&path).await);
         }
