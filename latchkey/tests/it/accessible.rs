@@ -141,6 +141,35 @@ async fn account(see: &Inspector<'_>, place: &Place) {
     see.inspect("logged out").await;
 }
 
+/// Passkeys, in an authenticator that does at once what it is asked.
+async fn passkeys(see: &Inspector<'_>, place: &Place) {
+    let at = format!("{}/account/passkeys", place.idp);
+    see.browser.cdp("WebAuthn.enable", json!({ "enableUI": false })).await;
+    let options = json!({
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+        "isUserVerified": true, "automaticPresenceSimulation": true,
+    });
+    see.browser.cdp("WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await;
+    see.open(&at, "no passkeys yet").await;
+    see.open(&format!("{at}/add"), "adding a passkey").await;
+    see.browser.fill("name", &LONG[..60]).await;
+    see.submit("#passkey-create").await;
+    see.browser.wait_for_text("not used yet").await;
+    see.inspect("a passkey").await;
+    see.submit("[aria-label^=Change]").await;
+    see.browser.wait_css("#passkey-remove").await;
+    see.inspect("one passkey").await;
+    see.browser.fill("name", "").await;
+    see.submit("#passkey-rename").await;
+    see.browser.wait_css("#name-error").await;
+    see.inspect("a passkey without a name").await;
+    see.open(&format!("{at}/add"), "adding another passkey").await;
+    see.submit("#passkey-create").await;
+    see.browser.wait_css("[role=alert]:not([hidden])").await;
+    see.inspect("a passkey that could not be added").await;
+    see.browser.cdp("WebAuthn.disable", json!({})).await;
+}
+
 /// Connecting a device, whose app has a long name.
 async fn connect(see: &Inspector<'_>, place: &Place) {
     let Place { idp, .. } = place;
@@ -238,6 +267,7 @@ async fn axe_finds_nothing_on_the_pages_of_a_persons_day() {
         work(&see, &place).await;
         connect(&see, &place).await;
         settings(&see, &place).await;
+        passkeys(&see, &place).await;
         account(&see, &place).await;
         leave(&see, &place).await;
         see.open(&format!("{}/docs", place.api), "the API's documentation").await;
