@@ -22,6 +22,7 @@ pub use verify::{Mark, Verdict};
 
 use crate::{
     App, config, keys,
+    mail::notices,
     store::{
         ClientId, Error, SessionId, Tx, UserId,
         audit_events::{self, AuditEvent, Listed},
@@ -34,6 +35,7 @@ const PAGE: i64 = 500;
 /// Adds an event about `user`, in the transaction that does what it tells of: last before the commit, as everybody
 /// else's next event waits for this transaction from here on.
 pub(crate) async fn record(app: &App, tx: &mut Tx, user: Option<UserId>, event: Event) -> Result<(), Error> {
+    notices::owe(app, tx, user, &event).await?;
     app.audit.append(tx, user, &event, Origin::Call, app.clock.now()).await
 }
 
@@ -60,6 +62,8 @@ enum Origin {
     Call,
     /// The command line, or the configuration.
     Operator,
+    /// Nobody: its time had come.
+    Time,
 }
 
 impl Log {
@@ -77,6 +81,17 @@ impl Log {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         self.append(tx, user, &event, Origin::Operator, now).await
+    }
+
+    /// The same for what happens by itself.
+    pub(crate) async fn record_due(
+        &self,
+        tx: &mut Tx,
+        user: Option<UserId>,
+        event: Event,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.append(tx, user, &event, Origin::Time, now).await
     }
 
     async fn append(

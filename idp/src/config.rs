@@ -1,6 +1,7 @@
 //! What an operator can set, with what holds when nothing is set. Durations are in seconds.
 
 mod client;
+mod mail;
 mod records;
 mod resource;
 mod token_exchange;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use crate::{admin, outbound, store::clients::Profile};
 
 pub use client::ClientConfig;
+pub use mail::{EmailVerification, Mail, MailTls};
 pub use records::{Audit, Refusals};
 pub use resource::Resource;
 pub use token_exchange::TokenExchange;
@@ -49,6 +51,11 @@ pub struct Config {
     pub require_second_factor: bool,
     /// Whether people may log in with passkeys.
     pub passkeys: bool,
+    /// Whether people have to show that an address is theirs.
+    pub email_verification: EmailVerification,
+    /// Whether people may log in by a code that they are mailed.
+    pub mailed_code_login: bool,
+    pub mail: Mail,
     /// RFC 9449 §8: DPoP proofs have to hold a nonce of ours.
     pub require_dpop_nonce: bool,
     pub tokens: Tokens,
@@ -88,6 +95,9 @@ impl Default for Config {
             deletion_grace: 14 * 86400,
             require_second_factor: false,
             passkeys: true,
+            email_verification: EmailVerification::Optional,
+            mailed_code_login: false,
+            mail: Mail::default(),
             require_dpop_nonce: false,
             tokens: Tokens::default(),
             sessions: Sessions::default(),
@@ -247,6 +257,7 @@ impl Config {
             mistakes.add("idp.name", "must not be empty");
         }
         self.look.check("idp", mistakes);
+        self.mail.check(self, mistakes);
         self.tokens.check(mistakes);
         if self.sessions.idle == 0 || self.sessions.idle > self.sessions.lifetime {
             mistakes.add("idp.sessions.idle", "must be between 1 second and idp.sessions.lifetime");

@@ -34,6 +34,14 @@ impl Email {
         let normalized = format!("{}@{domain}", local.to_lowercase());
         (typed.len() <= 254 && normalized.len() <= 254).then(|| Self { typed: typed.to_owned(), normalized })
     }
+
+    /// What mail servers are told: the local part as typed, the domain in ASCII (RFC 5321 §2.3.5).
+    #[must_use]
+    pub fn mailbox(&self) -> String {
+        let local = self.typed.rsplit_once('@').map_or("", |(local, _)| local);
+        let domain = self.normalized.rsplit_once('@').map_or("", |(_, domain)| domain);
+        format!("{local}@{domain}")
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +55,7 @@ mod tests {
             assert_eq!(Email::parse(same).unwrap().normalized, alice.normalized, "{same}");
         }
         assert_eq!(Email::parse("j@B\u{fc}cher.example").unwrap().normalized, "j@xn--bcher-kva.example");
+        assert_eq!(Email::parse("J@B\u{fc}cher.example").unwrap().mailbox(), "J@xn--bcher-kva.example");
         assert_ne!(Email::parse("al.ice@example.com").unwrap().normalized, alice.normalized);
     }
 

@@ -25,6 +25,9 @@ pub enum PageError {
     /// The pending authorization request is not there any more, or belongs to another browser.
     #[error("the pending authorization request is gone")]
     Gone,
+    /// A link in a mail was used, has expired, or what it was for has changed.
+    #[error("the link is not good any more")]
+    Link,
     #[error("sign-up is closed")]
     SignUpClosed,
     /// There is no such thing, or it is somebody else's.
@@ -104,6 +107,11 @@ impl IntoResponse for PageError {
                 StatusCode::BAD_REQUEST,
                 "This took too long",
                 "The sign-in that you started is not waiting here any more. Go back to the app and start again.",
+            ),
+            Self::Link => refuse(
+                StatusCode::BAD_REQUEST,
+                "This link is no longer good",
+                "It was used, has expired, or what it was for has changed in the meantime. Ask for a new mail, and open the newest.",
             ),
             Self::SignUpClosed => refuse(
                 StatusCode::FORBIDDEN,

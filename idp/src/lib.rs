@@ -8,6 +8,7 @@ pub mod config;
 mod email;
 mod error;
 pub mod keys;
+mod mail;
 mod oauth2;
 mod oidc;
 mod outbound;
@@ -70,6 +71,9 @@ pub(crate) struct Parts {
     pub outbound: Outbound,
     /// Somebody has just logged out.
     pub session_ended: Notify,
+    pub mail: mail::Transport,
+    /// Somebody has just been promised a mail.
+    pub mail_owed: Notify,
     pub passwords: password::Pool,
     /// As whom authenticators know us; `None` where there are no passkeys.
     pub passkeys: Option<Webauthn>,
@@ -97,6 +101,8 @@ struct Secrets {
     totp: [u8; 32],
     /// Hashes recovery codes.
     recovery_code: [u8; 32],
+    /// Hashes mailed codes, too.
+    mailed_code: [u8; 32],
 }
 
 impl Deref for App {
@@ -136,6 +142,8 @@ pub enum StartError {
     Outbound(String),
     #[error("idp.upstreams: {0}")]
     Upstreams(String),
+    #[error("idp.mail: {0}")]
+    Mail(String),
     #[error("idp.look: {0}")]
     Look(String),
     #[error("idp: {0}")]
@@ -171,6 +179,8 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
         published_keys: PublishedKeys::new(outbound.clone(), clock.clone()),
         outbound,
         session_ended: Notify::new(),
+        mail: mail::Transport::new(&config).map_err(StartError::Mail)?,
+        mail_owed: Notify::new(),
         passwords: password::Pool::start(&config.passwords).map_err(StartError::Passwords)?,
         passkeys: account::passkeys::relying_party(&config),
         site: Site::new(config.issuer.clone(), "idp", account::error_page(place.clone())),
@@ -183,6 +193,7 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
             user_code: secret::derive(&master, "user code"),
             totp: secret::derive(&master, "TOTP secret"),
             recovery_code: secret::derive(&master, "recovery code"),
+            mailed_code: secret::derive(&master, "mailed code"),
         },
         metadata: oidc::discovery::document(&config)?,
         keys,
@@ -208,12 +219,17 @@ pub async fn start(config: Config, clock: Clock, shutdown: &Shutdown) -> Result<
                 Ok(rows) => tracing::debug!(rows, "swept what has expired"),
                 Err(error) => tracing::error!(%error, "could not sweep what has expired"),
             }
+            let operator = admin::Operator::new(app.db.clone(), app.audit.clone());
+            if let Err(error) = admin::users::delete_due(&operator, app.clock.now()).await {
+                tracing::error!(%error, "could not delete the accounts whose time has come");
+            }
             if let Err(error) = audit::retain(&app).await {
                 tracing::error!(%error, "could not remove what the audit log needs to hold no longer");
             }
         }
     });
     oidc::backchannel_logout::start(&app, shutdown);
+    mail::start(&app, shutdown);
     Ok(router(app))
 }
 
@@ -255,6 +271,25 @@ fn registration(config: &Config) -> Router<App> {
     }
 }
 
+/// Log-in by a mailed code, if there is one.
+fn mailed_codes(config: &Config) -> Router<App> {
+    use account::mailed_code;
+    if !config.mailed_code_login {
+        return Router::new();
+    }
+    Router::new()
+        .route("/login/code", get(mailed_code::get).post(mailed_code::post))
+        .route("/login/code/enter", get(mailed_code::enter).post(mailed_code::log_in))
+}
+
+/// Mail, as a page: while there is no server for it, and on this machine only.
+fn mailbox(config: &Config) -> Router<App> {
+    if config.mail.host.is_some() || !config.is_on_this_machine() {
+        return Router::new();
+    }
+    Router::new().route("/dev/mail", get(account::mailbox::get))
+}
+
 fn router(app: App) -> Router {
     let documents = Router::new()
         .route("/.well-known/openid-configuration", document(oidc::discovery::get))
@@ -287,6 +322,17 @@ fn router(app: App) -> Router {
         .route("/signup", get(account::sign_up::get).post(account::sign_up::post))
         .route("/login/restore", get(account::restore::get).post(account::restore::post))
         .route("/password/strength", post(account::strength::post))
+        .route("/signup/sent", get(account::sign_up::sent))
+        .route("/signup/confirm", get(account::email_links::open_sign_up).post(account::email_links::sign_up))
+        .route("/forgot", get(account::recovery::get).post(account::recovery::post))
+        .route("/forgot/sent", get(account::recovery::sent))
+        .route("/reset", get(account::recovery::open).post(account::recovery::choose_password))
+        .route("/email/unconfirmed", get(account::email_links::unconfirmed))
+        .route("/email/confirm", get(account::email_links::open_confirm).post(account::email_links::confirm))
+        .route(
+            "/email/take-back",
+            get(account::email_links::open_take_back).post(account::email_links::take_back),
+        )
         .route("/consent", get(account::consent::get).post(account::consent::post))
         .route("/device", get(account::device::get).post(account::device::post))
         .route("/device/confirm", get(account::device::confirm).post(account::device::decide))
@@ -318,6 +364,11 @@ fn router(app: App) -> Router {
             "/account/linked/confirm",
             get(account::upstream::link::get).post(account::upstream::link::post),
         )
+        .route("/account/email", get(account::email::get).post(account::email::post))
+        .route("/account/email/send", post(account::email::send))
+        .route("/account/email/confirm", get(account::email::open).post(account::email::confirm))
+        .merge(mailed_codes(&app.config))
+        .merge(mailbox(&app.config))
         .route("/logout", get(oidc::logout::get).post(oidc::logout::post))
         .route("/logout/confirm", post(oidc::logout::confirm))
         .merge(account::passkeys::router(&app))

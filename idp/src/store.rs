@@ -9,10 +9,14 @@ pub mod client_registrations;
 pub mod clients;
 pub mod consents;
 pub mod device_authorizations;
+pub mod factors;
 pub mod grants;
 pub mod ids;
 pub mod initial_access_tokens;
 pub mod logout_deliveries;
+pub mod mail_links;
+pub mod mailed_codes;
+pub mod outbox;
 pub mod passkey_ceremonies;
 pub mod passkeys;
 pub mod personal_data;
@@ -24,6 +28,7 @@ pub mod restorations;
 pub mod revoked_access_tokens;
 pub mod sessions;
 pub mod sign_ins;
+pub mod sign_ups;
 mod sweep;
 pub mod throttles;
 pub mod totp_secrets;
@@ -35,7 +40,7 @@ pub mod users;
 
 use platform::db::Migrations;
 
-pub use ids::{ClientId, GrantId, PasskeyId, SessionId, UserId, Words};
+pub use ids::{ClientId, GrantId, MailId, PasskeyId, SessionId, SignUpId, UserId, Words};
 pub use platform::db::{Conn, Error, Tx};
 pub use sweep::sweep;
 

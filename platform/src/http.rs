@@ -176,8 +176,8 @@ fn secure(response: &mut Response, id: Uuid, https: bool) {
     let fixed = |value| HeaderValue::from_static(value);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
-    // Not `no-referrer`: with it, browsers send `Origin: null` with our own forms.
-    headers.insert(header::REFERRER_POLICY, fixed("same-origin"));
+    // Not `no-referrer`: with it, browsers send `Origin: null` with our own forms. What shows none may say so.
+    headers.entry(header::REFERRER_POLICY).or_insert(fixed("same-origin"));
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         let nothing = fixed("default-src 'none'; frame-ancestors 'none'");
         headers.insert(header::CONTENT_SECURITY_POLICY, nothing);

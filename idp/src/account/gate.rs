@@ -19,11 +19,14 @@ use super::{
 use crate::{
     App, audit,
     audit::Event,
+    config::EmailVerification,
     email::Email,
     error::PageError,
     refusals,
     store::{
         self, Tx, UserId, Words,
+        mail_links::{self, Purpose},
+        outbox::{self, Addressee, Letter},
         sign_ins::{self, NewSignIn, SignIn},
         users::{self, User},
     },
@@ -34,6 +37,8 @@ const COOKIE: &str = "login";
 const PREFIX: &str = "lkp_";
 /// How long a further factor may take.
 const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+/// How long after a mail with a link who tries to log in gets another one.
+const MAIL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Somebody has proved who they are by a first factor: `tx`, in which that was spent, is committed here. Starts their
 /// session and leads on, or asks for a further factor. `None`: nobody may log in like this.
@@ -75,6 +80,9 @@ pub async fn arrived(
         audit::record_alone(app, Some(user), Event::LogInFailed { factor: method.into() }).await?;
         return Ok(None);
     };
+    if app.config.email_verification == EmailVerification::Required && !person.email_verified {
+        return unconfirmed(app, tx, &person, journey).await.map(Some);
+    }
     let amr = method.first();
     let enrolled = enrolled(app, &mut tx, user).await?;
     let enough = !enrolled.demands_second() && !journey.demands_second(app);
@@ -144,6 +152,18 @@ pub async fn waiting(
     }
 }
 
+/// Nobody logs in with an address that is not confirmed. They are mailed the link, but not at every try.
+async fn unconfirmed(app: &App, mut tx: Tx, person: &User, journey: &Journey) -> Result<Response, PageError> {
+    let now = app.clock.now();
+    tracing::info!(rule = "unconfirmed address", user.id = %person.id, "refused a log-in of user {}", person.id);
+    if !mail_links::is_recent(&mut tx, person.id, Purpose::Confirm, now - MAIL_AGAIN).await? {
+        outbox::insert(&mut tx, Addressee::User(person.id), &Letter::Confirm, now).await?;
+    }
+    tx.commit().await?;
+    app.mail_owed.notify_one();
+    Ok(Redirect::to(&journey.by("/email/unconfirmed")).into_response())
+}
+
 /// The log-in that waits for a further factor in this browser.
 pub async fn pending(app: &App, headers: &HeaderMap, page: &Page) -> Result<Option<SignIn>, store::Error> {
     let Some(token) = app.site.cookie(headers, COOKIE).filter(|token| token.starts_with(PREFIX)) else {
@@ -189,13 +209,19 @@ pub(super) async fn enter(
     if person.delete_at.is_some() {
         return restore::offer(app, tx, person, amr, journey).await;
     }
-    let (session, cookie) = session::start(app, &mut tx, person.id, amr, headers).await?;
-    for event in by.into_iter().chain([Event::LoggedIn { session, amr: amr.to_string() }]) {
+    let (id, cookie) = session::start(app, &mut tx, person.id, amr, headers).await?;
+    let email = Email::parse(&person.email);
+    let known =
+        email.as_ref().is_some_and(|email| known_browser::id(app, headers, &email.normalized).is_some());
+    let new_browser = !known && person.created_at + session::RECENT < app.clock.now();
+    let logged_in = Event::LoggedIn { session: id, amr: amr.to_string(), new_browser };
+    for event in by.into_iter().chain([logged_in]) {
         audit::record(app, &mut tx, Some(person.id), event).await?;
     }
     tx.commit().await?;
+    app.mail_owed.notify_one();
     let mut cookies = vec![(header::SET_COOKIE, cookie)];
-    if let Some(email) = Email::parse(&person.email) {
+    if let Some(email) = email {
         cookies.push((header::SET_COOKIE, known_browser::cookie(app, headers, &email.normalized)));
     }
     cookies.extend(forgotten(app, headers).map(|cookie| (header::SET_COOKIE, cookie)));

@@ -90,7 +90,7 @@ pub(super) fn iso(time: &DateTime<Utc>) -> String {
 }
 
 /// For the eyes, when one asks exactly.
-pub(super) fn full(time: &DateTime<Utc>) -> String {
+pub fn full(time: &DateTime<Utc>) -> String {
     time.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 

@@ -51,7 +51,12 @@ pub(super) async fn rows(app: &App, conn: &mut Conn, user_id: UserId) -> Result<
     let has_password = users::find_password(conn, user_id).await?.is_some();
     let (state, action) = if has_password { ("Set", "Change") } else { ("You have none", "Choose one") };
     let password = Row { name: "Password", state: state.to_owned(), address: "/account/password", action };
-    let mut rows = vec![password];
+    let email = users::find(conn, user_id).await?.map(|person| {
+        let state = if person.email_verified { "confirmed" } else { "not confirmed" };
+        let state = format!("{}, {state}", person.email);
+        Row { name: "E-mail address", state, address: "/account/email", action: "Change" }
+    });
+    let mut rows: Vec<Row> = email.into_iter().chain([password]).collect();
     if app.passkeys.is_some() {
         let count = passkeys::list(conn, user_id).await?.len();
         let state = match count {

@@ -47,6 +47,8 @@ struct SignIn<'a> {
     sign_up: bool,
     upstreams: Vec<&'a Provider>,
     passkeys: bool,
+    /// Whether a code may be mailed instead.
+    mailed_code: bool,
     /// Whoever is logged in shall prove it once more.
     again: bool,
     email: &'a str,
@@ -216,7 +218,9 @@ fn show(
     problems: Problems,
 ) -> Response {
     let (place, sign_up, passkeys) = (&app.place, app.config.sign_up, app.passkeys.is_some());
-    let upstreams = upstream::offered(app, journey);
-    journey
-        .page(status, &SignIn { place, page, journey, sign_up, passkeys, upstreams, again, email, problems })
+    let (upstreams, mailed_code) = (upstream::offered(app, journey), app.config.mailed_code_login);
+    journey.page(
+        status,
+        &SignIn { place, page, journey, sign_up, passkeys, upstreams, mailed_code, again, email, problems },
+    )
 }

@@ -17,6 +17,7 @@ use super::{
     factors::Method,
     gate::{self, Arrival},
     journey::{Carried, Journey},
+    mail_link::Message,
     name, session,
     strength::{self, NewPassword},
     throttle, upstream,
@@ -24,11 +25,15 @@ use super::{
 use crate::{
     App,
     audit::Event,
+    config::EmailVerification,
     email::Email,
     error::PageError,
     password::{Busy, Password},
     refusals,
-    store::users,
+    store::{
+        outbox::{self, Addressee, Letter},
+        sign_ups, users,
+    },
     upstream::Provider,
 };
 
@@ -124,6 +129,9 @@ pub async fn post(
     }
 
     let password_hash = app.passwords.hash(password).await?;
+    if app.config.email_verification == EmailVerification::Required {
+        return promise(&app, &journey, name, email, password_hash).await;
+    }
     let new = users::NewUser {
         email: &email.typed,
         email_normalized: &email.normalized,
@@ -140,9 +148,49 @@ pub async fn post(
             Problems { email, taken: true, ..Problems::default() },
         );
     };
+    if app.config.email_verification == EmailVerification::Optional {
+        outbox::insert(&mut tx, Addressee::User(id), &Letter::Confirm, app.clock.now()).await?;
+    }
     let arrival = Arrival { user: id, method: Method::Password, by: vec![Event::SignedUp] };
     let entered = gate::arrived(&app, tx, arrival, &journey, &headers, &page).await?;
     entered.ok_or(PageError::Gone)
+}
+
+/// The account is made once the address is confirmed. Whether somebody has it already is found out when the mail is
+/// written, and told to them.
+async fn promise(
+    app: &App,
+    journey: &Journey,
+    name: &str,
+    email: Email,
+    password_hash: String,
+) -> Result<Response, PageError> {
+    let now = app.clock.now();
+    let Email { typed: email, normalized: email_normalized } = email;
+    let sign_up = sign_ups::SignUp { email, email_normalized, name: name.to_owned(), password_hash };
+    let mut tx = app.db.write().await?;
+    let id = sign_ups::insert(&mut tx, &sign_up, now).await?;
+    let to = Addressee::Holder(&sign_up.email_normalized);
+    outbox::insert(&mut tx, to, &Letter::SignUp(id), now).await?;
+    tx.commit().await?;
+    app.mail_owed.notify_one();
+    Ok(Redirect::to(&journey.by("/signup/sent")).into_response())
+}
+
+/// `GET /signup/sent`
+pub async fn sent(
+    State(app): State<App>,
+    page: Page,
+    Query(carried): Query<Carried>,
+) -> Result<Response, PageError> {
+    let journey = Journey::find(&app, &carried, &page).await?;
+    let message = Message {
+        place: &app.place,
+        title: "Check your mail",
+        text: "We have sent a mail to the address that you gave. Use the link in it within 24 hours, and your account is made. Look among the spam, too.",
+        next: Some((journey.by("/login"), "Then log in")),
+    };
+    Ok(message.page())
 }
 
 fn open(app: &App) -> Result<(), PageError> {

@@ -39,25 +39,38 @@ pub struct Wait {
 }
 
 /// Before a password is compared. `account`: a normalised address, whether or not anybody has it.
-///
+pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Result<Attempt, Wait>, Error> {
+    by_account(app, headers, "log-in", account).await
+}
+
+/// Before somebody is mailed what was asked for with their address.
+pub async fn mail(app: &App, headers: &HeaderMap, account: &str) -> Result<Result<Attempt, Wait>, Error> {
+    by_account(app, headers, "mail", account).await
+}
+
 /// A browser that the account was used in before has a counter of its own, so that nobody else's guesses
 /// stand in its owner's way. A success does not clear the counters of the account and of the network:
 /// who knows one password must not get more guesses at others by it.
-pub async fn log_in(app: &App, headers: &HeaderMap, account: &str) -> Result<Result<Attempt, Wait>, Error> {
+async fn by_account(
+    app: &App,
+    headers: &HeaderMap,
+    purpose: &str,
+    account: &str,
+) -> Result<Result<Attempt, Wait>, Error> {
     let limits = &app.config.throttle;
     let network = address::network(current().client);
-    let counter = |purpose: &str, of: &[&str], free, cleared_by_success| Counter {
-        key: SecretHash::of(&format!("{purpose}\n{}", of.join("\n"))),
+    let counter = |from: &str, of: &[&str], free, cleared_by_success| Counter {
+        key: SecretHash::of(&format!("{purpose}{from}\n{}", of.join("\n"))),
         free,
         cleared_by_success,
     };
     let counters = match known_browser::id(app, headers, account) {
-        Some(id) => vec![counter("log-in by device", &[account, &id], limits.per_account_and_network, true)],
+        Some(id) => vec![counter(" by device", &[account, &id], limits.per_account_and_network, true)],
         // Always in this order: transactions that lock several rows must not wait for each other.
         None => vec![
-            counter("log-in here", &[account, &network], limits.per_account_and_network, true),
-            counter("log-in", &[account], limits.per_account, false),
-            counter("log-in from", &[&network], limits.per_network, false),
+            counter(" here", &[account, &network], limits.per_account_and_network, true),
+            counter("", &[account], limits.per_account, false),
+            counter(" from", &[&network], limits.per_network, false),
         ],
     };
     admit(app, counters).await

@@ -1,6 +1,9 @@
 //! What the next page of an account announces.
 
 platform::toasts! {
+    ConfirmationMailed "confirmation-mailed" status "We have sent you a mail with a link.",
+    EmailChanged "email-changed" status "Your e-mail address was changed.",
+    NewEmailMailed "new-email-mailed" status "We have sent a mail with a link to the new address.",
     TotpOn "totp-on" status "Your authenticator app is on.",
     TotpOff "totp-off" status "Your authenticator app is off: your password alone lets you in.",
     UpstreamLinked "upstream-linked" status "The log-in was linked to your account.",

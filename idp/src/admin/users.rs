@@ -11,9 +11,7 @@ use crate::{
     oauth2::approval,
     oidc::standard_claims,
     password::{Busy, Password, Pool, Weakness},
-    store::{
-        self, ClientId, UserId, grants, recovery_codes, sessions, sign_ins, totp_secrets, totp_setups, users,
-    },
+    store::{self, ClientId, UserId, factors, grants, sessions, sign_ins, users},
 };
 
 pub use crate::store::users::User;
@@ -121,6 +119,18 @@ pub async fn delete_now(operator: &Operator, email: &str, now: DateTime<Utc>) ->
     Ok(())
 }
 
+/// Deletes the accounts whose time has come; returns how many.
+pub async fn delete_due(operator: &Operator, now: DateTime<Utc>) -> Result<u64, store::Error> {
+    let mut deleted = 0;
+    loop {
+        let mut tx = operator.db.write().await?;
+        let Some(id) = users::delete_due(&mut tx, now).await? else { return Ok(deleted) };
+        operator.log.record_due(&mut tx, Some(id), Event::UserDeleted, now).await?;
+        tx.commit().await?;
+        deleted += 1;
+    }
+}
+
 /// Takes back what somebody allowed a client, and all that it got by that.
 pub async fn disconnect(
     operator: &Operator,
@@ -187,9 +197,7 @@ pub async fn reset_second_factors(operator: &Operator, email: &str, now: DateTim
     let id = find(operator, email).await?;
     let mut tx = operator.db.write().await?;
     users::lock(&mut tx, id).await?;
-    totp_secrets::delete(&mut tx, id).await?;
-    totp_setups::delete(&mut tx, id).await?;
-    recovery_codes::delete(&mut tx, id).await?;
+    factors::forget(&mut tx, id, DateTime::UNIX_EPOCH).await?;
     end_everything(&mut tx, id, now).await?;
     operator.record(&mut tx, Some(id), Event::SecondFactorsReset, now).await?;
     tx.commit().await?;

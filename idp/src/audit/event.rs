@@ -17,6 +17,8 @@ pub enum Event {
         session: SessionId,
         /// RFC 8176, space-separated.
         amr: String,
+        /// The account was never used in this browser, and is not new itself.
+        new_browser: bool,
     },
     /// Of nobody, when the address is nobody's.
     LogInFailed {
@@ -42,6 +44,8 @@ pub enum Event {
     PasswordReset,
     EmailChanged,
     EmailVerified,
+    /// An address that had been changed is the person's again.
+    EmailTakenBack,
     FactorAdded {
         factor: Factor,
     },
@@ -201,6 +205,7 @@ impl Event {
             Self::PasswordChanged => "Password changed".to_owned(),
             Self::PasswordReset => "Password replaced by a new one".to_owned(),
             Self::EmailChanged => "E-mail address changed".to_owned(),
+            Self::EmailTakenBack => "Change of the e-mail address taken back".to_owned(),
             Self::EmailVerified => "E-mail address confirmed".to_owned(),
             Self::FactorAdded { factor } => format!("Log-in with {} set up", factor.words()),
             Self::FactorRemoved { factor } => format!("Log-in with {} removed", factor.words()),

@@ -42,7 +42,11 @@ uuid_id! {
     SessionId,
     /// Names one authorization and everything that came from it.
     GrantId,
-    PasskeyId
+    PasskeyId,
+    /// Names a mail that is owed, in the log.
+    MailId,
+    /// Names an account that somebody wants to make.
+    SignUpId
 }
 
 /// `client_id`

@@ -32,6 +32,12 @@ const STATEMENTS: &[&str] = &[
          SELECT proof_hash FROM dpop_proofs WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM logout_deliveries WHERE (session_id, client_id) IN (
          SELECT session_id, client_id FROM logout_deliveries WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM mail_links WHERE token_hash IN (
+         SELECT token_hash FROM mail_links WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM sign_ups WHERE id IN (SELECT id FROM sign_ups WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM mailed_codes WHERE handle_hash IN (
+         SELECT handle_hash FROM mailed_codes WHERE expires_at <= $1 LIMIT $2)",
     // What an operator has said of a client stays, and so holds when its address is named again.
     "DELETE FROM clients WHERE NOT declared AND disabled_at IS NULL AND id IN (
          SELECT client_id FROM client_metadata_documents AS documents
@@ -44,8 +50,6 @@ const STATEMENTS: &[&str] = &[
     "DELETE FROM sign_ins WHERE token_hash IN (SELECT token_hash FROM sign_ins WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM restorations WHERE token_hash IN (
          SELECT token_hash FROM restorations WHERE expires_at <= $1 LIMIT $2)",
-    // With everything that refers to them.
-    "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE delete_at <= $1 LIMIT $2)",
     "DELETE FROM totp_setups WHERE (user_id, browser) IN (
          SELECT user_id, browser FROM totp_setups WHERE expires_at <= $1 LIMIT $2)",
     "DELETE FROM refusals WHERE request_id IN (SELECT request_id FROM refusals WHERE expires_at <= $1 LIMIT $2)",

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use platform::on_conn;
 use serde::Serialize;
 
-use super::{Conn, Error, Tx, UserId};
+use super::{Conn, Error, Tx, UserId, mail_links};
 
 /// Claims of OpenID Connect Core §5.1, beside the name and the e-mail address. Its `Debug` shows the names only.
 #[derive(Clone, Default, Serialize)]
@@ -128,12 +128,15 @@ pub struct NewUser<'a> {
     pub password_hash: Option<&'a str>,
 }
 
-/// `None` when somebody has this address already.
+/// `None` when somebody has this address already, or can still take it back.
 pub async fn insert(tx: &mut Tx, user: NewUser<'_>, now: DateTime<Utc>) -> Result<Option<UserId>, Error> {
     on_conn!(tx, |conn| {
         sqlx::query_scalar(
             "INSERT INTO users (id, email, email_normalized, email_verified, name, password_hash, created_at, updated_at)
-             VALUES ($1, $2, $3, FALSE, $4, $5, $6, $6)
+             SELECT $1, $2, $3, FALSE, $4, $5, $6, $6
+             WHERE NOT EXISTS (
+                 SELECT 1 FROM mail_links
+                 WHERE purpose = 'take_back' AND mail_links.email_normalized = $3 AND expires_at > $6)
              ON CONFLICT (email_normalized) DO NOTHING
              RETURNING id",
         )
@@ -173,6 +176,7 @@ pub async fn set_password(
     password_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    mail_links::void(tx, id).await?;
     on_conn!(tx, |conn| {
         sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1")
             .bind(id)
@@ -202,6 +206,7 @@ pub async fn change_password(
     new: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
+    mail_links::void(tx, id).await?;
     on_conn!(tx, |conn| {
         sqlx::query(
             "UPDATE users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2",
@@ -216,6 +221,60 @@ pub async fn change_password(
     })
 }
 
+/// Whoever knows the password knows nothing any more.
+pub async fn remove_password(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+    set_password(tx, id, "", now).await
+}
+
+/// Gives somebody another address, which they have confirmed. `false`, and nothing may be committed: somebody else has
+/// it, or can still take it back.
+pub async fn set_email(
+    tx: &mut Tx,
+    id: UserId,
+    email: &str,
+    email_normalized: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    mail_links::void(tx, id).await?;
+    let changed = on_conn!(tx, |conn| {
+        sqlx::query(
+            "UPDATE users SET email = $2, email_normalized = $3, email_verified = TRUE, updated_at = $4
+             WHERE id = $1
+               AND NOT EXISTS (SELECT 1 FROM users AS others WHERE others.email_normalized = $3 AND others.id <> $1)
+               AND NOT EXISTS (
+                   SELECT 1 FROM mail_links
+                   WHERE purpose = 'take_back' AND mail_links.email_normalized = $3 AND user_id <> $1
+                     AND expires_at > $4)",
+        )
+        .bind(id)
+        .bind(email)
+        .bind(email_normalized)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1)
+    });
+    match changed {
+        // Two got it at the same moment: the index decides.
+        Err(Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        changed => changed,
+    }
+}
+
+/// The address is theirs. `false`: that was known.
+pub async fn confirm_email(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<bool, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query(
+            "UPDATE users SET email_verified = TRUE, updated_at = $2 WHERE id = $1 AND NOT email_verified",
+        )
+        .bind(id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1)
+    })
+}
+
 /// Replaces a hash by one with today's parameters, unless the password was changed meanwhile.
 pub async fn rehash_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(), Error> {
     on_conn!(tx, |conn| {
@@ -223,18 +282,6 @@ pub async fn rehash_password(tx: &mut Tx, id: UserId, old: &str, new: &str) -> R
             .bind(id)
             .bind(old)
             .bind(new)
-            .execute(conn)
-            .await
-            .map(drop)
-    })
-}
-
-/// Somebody else whom we believe, or an answered mail, has proved that the address is theirs.
-pub async fn set_email_verified(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<(), Error> {
-    on_conn!(tx, |conn| {
-        sqlx::query("UPDATE users SET email_verified = TRUE, updated_at = $2 WHERE id = $1")
-            .bind(id)
-            .bind(now)
             .execute(conn)
             .await
             .map(drop)
@@ -286,4 +333,17 @@ pub async fn keep(tx: &mut Tx, id: UserId, now: DateTime<Utc>) -> Result<bool, E
 /// Deletes an account, and with it everything that refers to it.
 pub async fn delete(tx: &mut Tx, id: UserId) -> Result<(), Error> {
     on_conn!(tx, |conn| sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(conn).await.map(drop))
+}
+
+/// Deletes one account whose time has come, and with it everything that refers to it.
+pub async fn delete_due(tx: &mut Tx, now: DateTime<Utc>) -> Result<Option<UserId>, Error> {
+    on_conn!(tx, |conn| {
+        sqlx::query_scalar(
+            "DELETE FROM users WHERE id = (SELECT id FROM users WHERE delete_at <= $1 ORDER BY delete_at LIMIT 1)
+             RETURNING id",
+        )
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })
 }

@@ -81,7 +81,7 @@ pub async fn post(
         return Ok(arrival.refuse(&app, &Problem::Taken));
     }
     if is_same_address(&session, &arrival) {
-        users::set_email_verified(&mut tx, session.user_id, app.clock.now()).await?;
+        users::confirm_email(&mut tx, session.user_id, app.clock.now()).await?;
     }
     let linked = Event::UpstreamLinked { upstream: arrival.row.upstream.clone() };
     audit::record(&app, &mut tx, Some(session.user_id), linked).await?;

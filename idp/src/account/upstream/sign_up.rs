@@ -131,7 +131,7 @@ pub async fn post(
         return Ok(arrival.refuse(&app, &Problem::Taken));
     }
     if proved.is_some() {
-        users::set_email_verified(&mut tx, id, now).await?;
+        users::confirm_email(&mut tx, id, now).await?;
     }
     let linked = Event::UpstreamLinked { upstream: arrival.row.upstream.clone() };
     let comes = gate::Arrival { user: id, method: Method::Upstream, by: vec![Event::SignedUp, linked] };

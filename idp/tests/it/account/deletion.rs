@@ -10,7 +10,7 @@ use crate::fixture::{Browser, PASSWORD, TestIdp, location, redirected, refused};
 
 const DELETE: &str = "/account/data/delete";
 /// What outlives an account, with nothing but its id: what apps are still owed, for a day.
-const STAYS: [&str; 1] = ["logout_deliveries"];
+const STAYS: [&str; 3] = ["audit_events", "logout_deliveries", "refusals"];
 
 /// The one who asked for it, and is asked whether to keep the account.
 async fn offered<'a>(idp: &'a TestIdp, name: &str) -> Browser<'a> {
@@ -67,7 +67,7 @@ on_each_database! {
         assert!(text(first.get("/account/profile").await).await.contains("value=\"Al\""));
         assert_eq!(location(&second.post("/login/restore", &[]).await), "/login", "it was answered");
         idp.clock.advance(TimeDelta::days(3));
-        store::sweep(&idp.db, idp.clock.now()).await.unwrap();
+        users::delete_due(&idp.operator, idp.clock.now()).await.unwrap();
         assert_eq!(location(&idp.browser().log_in("/login", "alice", PASSWORD).await), "/account");
     }
 
@@ -105,7 +105,7 @@ on_each_database! {
         assert_eq!(location(&late.post("/login/restore", &[]).await), "/login");
 
         idp.clock.advance(TimeDelta::hours(2));
-        store::sweep(&idp.db, idp.clock.now()).await.unwrap();
+        users::delete_due(&idp.operator, idp.clock.now()).await.unwrap();
         let mut conn = idp.db.read().await.unwrap();
         assert!(store::users::find(&mut conn, id).await.unwrap().is_none());
         for table in personal_tables(&idp.db).await.iter().filter(|table| !STAYS.contains(&table.as_str())) {

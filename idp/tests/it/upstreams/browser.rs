@@ -37,7 +37,7 @@ impl Three {
             first_party: true,
             ..ClientConfig::default()
         };
-        declare(&there.db, &[client], there.clock.now()).await.unwrap();
+        declare(&there.operator, &[client], there.clock.now()).await.unwrap();
         there.signed_up("alice").await;
         Self { app, idp, there }
     }

@@ -22,7 +22,7 @@ async fn two(db: TestDb) -> (TestIdp, TestIdp) {
         first_party: true,
         ..ClientConfig::default()
     };
-    declare(&there.db, &[client], there.clock.now()).await.unwrap();
+    declare(&there.operator, &[client], there.clock.now()).await.unwrap();
     (idp, there)
 }
 
@@ -81,7 +81,7 @@ on_each_database! {
         let place = pass(&eve, &eve_there, &[]).await;
         let page = eve.get(&place).await;
         eve.submit(page, &[("name", "Eve"), ("email", "eve@example.com")]).await;
-        idp::admin::users::disable(&idp.db, "eve@example.com", idp.clock.now()).await.unwrap();
+        idp::admin::users::disable(&idp.operator, "eve@example.com", idp.clock.now()).await.unwrap();
         let asked = eve.sent_to("there", &[]).await;
         let answer = eve_there.get(asked.as_str()).await;
         eve.get(&location(&answer)).await;
