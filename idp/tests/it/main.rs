@@ -31,6 +31,7 @@ mod discovery;
 mod dpop;
 mod gate;
 mod logout;
+mod mail;
 mod pages;
 mod par;
 mod profiles;

@@ -11,4 +11,4 @@ mod passkey_list;
 mod passkeys;
 mod sign_up;
 mod throttle;
-mod visitor;
+pub mod visitor;

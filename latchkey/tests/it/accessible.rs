@@ -84,6 +84,16 @@ async fn enter(see: &Inspector<'_>, place: &Place) {
     see.submit("#login-submit").await;
     see.browser.wait_css("[role=alert]").await;
     see.inspect("refused log-in").await;
+    see.open(&format!("{idp}/forgot"), "forgotten password").await;
+    see.submit("#forgot-submit").await;
+    see.browser.wait_css("#email[aria-invalid=true]").await;
+    see.inspect("refused request of a new password").await;
+    see.browser.fill("email", "nobody@example.com").await;
+    see.submit("#forgot-submit").await;
+    see.browser.wait_for_address(&format!("{idp}/forgot/sent")).await;
+    see.inspect("mail was promised").await;
+    see.open(&format!("{idp}/dev/mail"), "mailbox without mail").await;
+    see.open(&format!("{idp}/reset"), "link that is no longer good").await;
     see.open(&format!("{idp}/signup"), "sign-up").await;
     see.browser.fill("email", "no address").await;
     see.browser.fill("password", "password").await;
@@ -98,6 +108,15 @@ async fn enter(see: &Inspector<'_>, place: &Place) {
     see.browser.fill("password", PASSWORD).await;
     see.submit("#signup-submit").await;
     see.browser.wait_for_address(&format!("{web}/tasks")).await;
+    see.open(&format!("{idp}/account/email"), "address that is not confirmed").await;
+    see.open(&format!("{idp}/dev/mail"), "mailbox").await;
+    see.submit("article a").await;
+    see.browser.wait_css("#link-confirm").await;
+    see.inspect("link of a mail").await;
+    see.submit("#link-confirm").await;
+    see.browser.wait_for_text("Your address is confirmed").await;
+    see.inspect("confirmed address").await;
+    see.browser.goto(&format!("{web}/tasks")).await.unwrap();
 }
 
 async fn work(see: &Inspector<'_>, place: &Place) {

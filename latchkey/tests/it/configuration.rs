@@ -81,8 +81,45 @@ fn one_address_is_enough() {
     place.set("IDP__ISSUER", "https://id.example.com");
     place.set("API__AUDIENCE", "tasks");
     let failure = place.run(&["config", "check"]).failure();
+    assert!(failure.len() == 2 && failure[0].starts_with("idp.mail.host: is needed"), "{failure:?}");
+    place.set("IDP__MAIL__HOST", "mail.example.com");
+    place.set("IDP__MAIL__FROM", "Latchkey <no-reply@example.com>");
+    let failure = place.run(&["config", "check"]).failure();
     assert_eq!(failure.len(), 1, "{failure:?}");
     assert!(failure[0].starts_with("web.api_url: "), "{failure:?}");
+}
+
+#[test]
+fn what_mail_needs_is_said() {
+    let good = [("HOST", "mail.example.com"), ("FROM", "Latchkey <no-reply@example.com>")];
+    let wrong: [(&[(&str, &str)], &[&str]); 11] = [
+        (&[], &[]),
+        (&[("USERNAME", "latchkey"), ("PASSWORD", "secret")], &[]),
+        (&[("HOST", "localhost"), ("TLS", "none")], &[]),
+        (&[("TLS", "none")], &["tls"]),
+        (&[("TLS", "maybe")], &["tls"]),
+        (&[("HOST", "mail example")], &["host"]),
+        (&[("FROM", "nobody")], &["from"]),
+        (&[("USERNAME", "latchkey")], &["username"]),
+        (&[("USERNAME", "latchkey"), ("PASSWORD_FILE", "missing")], &["password_file"]),
+        (&[("PORT", "0"), ("TIMEOUT", "0")], &["port", "timeout"]),
+        (&[("CA_FILE", "missing")], &["ca_file"]),
+    ];
+    for (change, keys) in wrong {
+        let mut place = Place::new();
+        for (key, value) in good.iter().chain(change) {
+            place.set(&format!("IDP__MAIL__{key}"), value);
+        }
+        let output = place.run(&["config", "check"]);
+        if keys.is_empty() {
+            output.good();
+            continue;
+        }
+        let failure = output.failure();
+        let said: Vec<&str> = failure.iter().map(|line| line.split(':').next().unwrap()).collect();
+        let expected: Vec<String> = keys.iter().map(|key| format!("idp.mail.{key}")).collect();
+        assert_eq!(said, expected, "{change:?}: {failure:?}");
+    }
 }
 
 #[test]
@@ -185,6 +222,8 @@ fn what_clients_declare_that_could_never_be_reached_is_a_mistake() {
             jwks_uri = '{jwks}'"
         );
         place.set("IDP__ISSUER", issuer);
+        place.set("IDP__MAIL__HOST", "mail.example.com");
+        place.set("IDP__MAIL__FROM", "no-reply@example.com");
         std::fs::write(place.dir.path().join("latchkey.toml"), toml).unwrap();
         place.run(&["config", "check"])
     };
@@ -289,7 +328,7 @@ fn the_examples_in_the_documents_are_accepted() {
                 .replace("/etc/letsencrypt/live/example.com/privkey.pem", key.to_str().unwrap());
             std::fs::write(place.dir.path().join("example.toml"), &example).unwrap();
             // Secrets that are in files are read by the check.
-            for line in example.lines().filter(|line| line.starts_with("client_secret_file")) {
+            for line in example.lines().filter(|line| line.contains("_file = ")) {
                 let file = line.split('"').nth(1).unwrap();
                 std::fs::write(place.dir.path().join(file), "a-secret-that-is-long-enough-0123456789")
                     .unwrap();

@@ -255,6 +255,23 @@ pub const ENDPOINTS: &[Endpoint] = &[
         200,
         &[("form_token", "{form_token}"), ("name", "Ada"), ("email", "{email}"), ("password", "{password}")],
     ),
+    page("GET", "/forgot", By::Nobody, 200, &[("request", "{log_in}")]),
+    page(
+        "POST",
+        "/forgot",
+        By::Person,
+        303,
+        &[("form_token", "{form_token}"), ("request", "{log_in}"), ("email", "{new_email}")],
+    ),
+    page("GET", "/reset", By::Nobody, 303, &[("token", "lkm_unknown")]),
+    page("GET", "/account/email", By::Person, 200, &[]),
+    page(
+        "POST",
+        "/account/email",
+        By::Person,
+        303,
+        &[("form_token", "{form_token}"), ("email", "{new_email}")],
+    ),
     page("GET", "/consent", By::Person, 200, &[("request", "{consent}")]),
     page(
         "POST",

@@ -6,19 +6,37 @@ use platform::on_each_database;
 use super::visitor::{EMAIL, PASSWORD, Place};
 
 const FORM: [(&str, &str); 3] = [("name", "Alice"), ("email", EMAIL), ("password", PASSWORD)];
-const PATHS: [&str; 12] = [
+const PATHS: &[&str] = &[
     "/login",
     "/login/passkey",
     "/login/passkey/options",
+    "/login/restore",
+    "/login/second",
     "/login/second/passkey",
+    "/login/second/passkey/options",
+    "/login/setup",
+    "/account/passkeys/add",
+    "/account/passkeys/add/options",
+    "/account/profile",
+    "/account/recovery-codes",
+    "/account/sessions/end",
+    "/account/totp",
+    "/account/totp/off",
     "/signup",
+    "/signup/confirm",
     "/password/strength",
+    "/forgot",
+    "/reset",
+    "/email/confirm",
+    "/email/take-back",
     "/consent",
     "/authorize/cancel",
     "/account/password",
+    "/account/email",
+    "/account/email/send",
+    "/account/email/confirm",
     "/account/sessions/end-others",
     "/account/data/delete",
-    "/login/restore",
 ];
 
 on_each_database! {
