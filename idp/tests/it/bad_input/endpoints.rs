@@ -255,7 +255,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         200,
         &[("form_token", "{form_token}"), ("name", "Ada"), ("email", "{email}"), ("password", "{password}")],
     ),
-    page("GET", "/forgot", By::Nobody, 200, &[("request", "{log_in}")]),
+    page("GET", "/forgot", By::Person, 200, &[("request", "{log_in}")]),
     page(
         "POST",
         "/forgot",

@@ -152,14 +152,18 @@ impl Smtp {
     /// Takes the oldest mail to somebody, waiting for it.
     pub async fn next(&self, to: &str) -> Received {
         for _ in 0..400 {
-            let mut state = self.state.lock().unwrap();
-            if let Some(index) = state.mails.iter().position(|mail| mail.to == to) {
-                return state.mails.remove(index);
+            match self.find(to) {
+                Some(mail) => return mail,
+                None => tokio::time::sleep(Duration::from_millis(25)).await,
             }
-            drop(state);
-            tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("no mail to {to}, but {:?}", self.said());
+    }
+
+    fn find(&self, to: &str) -> Option<Received> {
+        let mut state = self.state.lock().unwrap();
+        let index = state.mails.iter().position(|mail| mail.to == to)?;
+        Some(state.mails.remove(index))
     }
 
     /// Takes all that there are.
@@ -200,7 +204,7 @@ impl Received {
             let mut bytes = pieces.next().unwrap().as_bytes().to_vec();
             for piece in pieces {
                 bytes.push(u8::from_str_radix(&piece[..2], 16).unwrap());
-                bytes.extend(piece[2..].as_bytes());
+                bytes.extend(&piece.as_bytes()[2..]);
             }
             String::from_utf8(bytes).unwrap()
         } else if headers.contains("base64") {
