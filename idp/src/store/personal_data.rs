@@ -6,7 +6,7 @@ use platform::on_conn;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ClientId, Conn, Error, GrantId, SessionId, UserId, users::PersonClaims};
+use super::{ClientId, Conn, Error, GrantId, MailId, SessionId, UserId, users::PersonClaims};
 
 /// The rows of a table, one object each, with the columns that are named.
 macro_rules! rows {
@@ -93,6 +93,30 @@ pub async fn collect(conn: &mut Conn, user_id: UserId) -> Result<Map<String, Val
         amr: String,
         expires_at: DateTime<Utc>,
     });
+    let outbox = rows!(conn, user_id,
+        "SELECT id, purpose, letter, attempts, created_at, due_at, expires_at FROM outbox WHERE user_id = $1
+         ORDER BY id", {
+        id: MailId,
+        purpose: String,
+        letter: String,
+        attempts: i64,
+        created_at: DateTime<Utc>,
+        due_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    });
+    let mail_links = rows!(conn, user_id,
+        "SELECT purpose, email, created_at, expires_at FROM mail_links WHERE user_id = $1 ORDER BY created_at", {
+        purpose: String,
+        email: String,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    });
+    let mailed_codes = rows!(conn, user_id,
+        "SELECT email, attempts, expires_at FROM mailed_codes WHERE user_id = $1 ORDER BY expires_at", {
+        email: String,
+        attempts: i64,
+        expires_at: DateTime<Utc>,
+    });
     let tables = [
         ("users", users),
         ("sessions", sessions),
@@ -101,6 +125,9 @@ pub async fn collect(conn: &mut Conn, user_id: UserId) -> Result<Map<String, Val
         ("logout_deliveries", logout_deliveries),
         ("sign_ins", sign_ins),
         ("restorations", restorations),
+        ("outbox", outbox),
+        ("mail_links", mail_links),
+        ("mailed_codes", mailed_codes),
     ];
     Ok(tables.into_iter().map(|(table, rows)| (table.to_owned(), rows)).collect())
 }
