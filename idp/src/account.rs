@@ -8,10 +8,8 @@ pub mod data;
 pub mod device;
 pub mod email;
 pub mod email_links;
-#[allow(dead_code, reason = "the ways to log in are added one by one")]
 pub mod factors;
 mod frame;
-#[allow(dead_code, reason = "the ways to log in are added one by one")]
 mod gate;
 pub mod home;
 mod journey;
@@ -30,7 +28,6 @@ pub mod recovery_codes;
 pub mod restore;
 pub mod second;
 pub mod security;
-#[allow(dead_code, reason = "the ways to log in are added one by one")]
 pub mod session;
 pub mod sessions;
 pub mod setup;

@@ -23,6 +23,7 @@ use crate::{
     audit::Event,
     email::Email,
     error::PageError,
+    refusals,
     store::{
         mail_links,
         mail_links::Purpose,
@@ -144,6 +145,7 @@ pub async fn confirm(
     let Some(before) = users::find(&mut tx, user_id).await? else { return Err(PageError::Link) };
     if !users::set_email(&mut tx, user_id, &link.email, &link.email_normalized, now).await? {
         tracing::info!(rule = "address taken", user.id = %user_id, "refused a change of address");
+        refusals::refused("account", "address taken");
         return Err(PageError::Link);
     }
     // Nobody has shown that the old address was theirs: whose it is gets no way into this account.

@@ -20,6 +20,7 @@ use crate::{
     App, admin, audit,
     audit::Event,
     error::PageError,
+    refusals,
     store::{
         factors, mail_links,
         mail_links::Purpose,
@@ -220,6 +221,7 @@ pub async fn sign_up(
     };
     let Some(id) = users::insert(&mut tx, new, now).await? else {
         tracing::info!(rule = "address taken", "refused to make an account");
+        refusals::refused("sign-up", "address taken");
         return Err(PageError::Link);
     };
     users::confirm_email(&mut tx, id, now).await?;

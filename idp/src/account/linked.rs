@@ -23,6 +23,7 @@ use crate::{
     audit::Event,
     error::PageError,
     oauth2::redirect_uri::shown_host,
+    refusals,
     store::{
         sessions::Session,
         upstream_identities::{self, UpstreamIdentity},
@@ -103,6 +104,7 @@ pub async fn remove(
     if factors::ways_in(&app, &mut tx, user).await? == 0 {
         drop(tx);
         tracing::info!(rule = "last way in", user.id = %user, "refused to unlink a log-in of user {user}");
+        refusals::refused("account", "last way in");
         return show(&app, &page, &headers, &session, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
     let known = app.upstream_of(&form.issuer).map(|provider| provider.settings.id.clone());

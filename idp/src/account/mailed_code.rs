@@ -27,6 +27,7 @@ use super::{
 use crate::{
     App,
     error::PageError,
+    refusals,
     store::{
         mailed_codes,
         mailed_codes::Holder,
@@ -196,6 +197,7 @@ pub async fn log_in(
     let mut tx = app.db.write().await?;
     if !mailed_codes::count(&mut tx, &handle, &page.browser, now).await? {
         tracing::info!(rule = "mailed code", "refused a code: tried too often");
+        refusals::refused("log-in", "mailed code");
         return refuse("This code is no longer good. Ask for a new one.");
     }
     let hash = code.hash(&app, &handle);
@@ -204,6 +206,7 @@ pub async fn log_in(
         // Or the count would be undone.
         tx.commit().await?;
         tracing::info!(rule = "mailed code", "refused a code: not the one that was mailed");
+        refusals::refused("log-in", "mailed code");
         return refuse("This is not the code that you were mailed. Check it and try again.");
     };
     let proved = match users::find(&mut tx, user_id).await? {

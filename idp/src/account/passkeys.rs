@@ -27,6 +27,7 @@ use crate::{
     App,
     audit::{self, Event},
     error::PageError,
+    refusals,
     store::{
         PasskeyId,
         passkeys::{self, Passkey},
@@ -167,6 +168,7 @@ async fn remove(
     };
     if factors::ways_in(&app, &mut tx, user).await? == 1 {
         tracing::info!(rule = "last way in", user.id = %user, "refused to remove a passkey of user {user}");
+        refusals::refused("account", "last way in");
         return Ok(Redirect::to(&at(id)).into_response());
     }
     passkeys::remove(&mut tx, user, id).await?;
@@ -231,5 +233,6 @@ fn asked(options: Option<impl Serialize>) -> Response {
 
 fn too_many(wait: Wait) -> Response {
     tracing::info!(rule = "throttle", "refused a challenge: too many were asked for");
+    refusals::refused("log-in", "throttle");
     (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, wait.retry_after())]).into_response()
 }

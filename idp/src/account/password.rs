@@ -25,6 +25,7 @@ use crate::{
     email::Email,
     error::PageError,
     password::{Password, Verdict},
+    refusals,
     store::{
         sessions::{self, Session},
         sign_ins, users,
@@ -142,6 +143,7 @@ async fn compare(
         Ok(attempt) => attempt,
         Err(wait) => {
             tracing::info!(rule = "throttle", user.id = %session.user_id, "refused a new password: too many attempts");
+            refusals::refused("account", "throttle");
             let whole = Some(format!("Too many attempts. Wait {wait}, then try again."));
             return Ok(Err(Problems { whole, retry_after: Some(wait), ..Problems::default() }));
         }
@@ -152,6 +154,7 @@ async fn compare(
     };
     Ok(if verdict == Verdict::Wrong {
         tracing::info!(rule = "password", user.id = %session.user_id, "refused a new password: the current one is wrong");
+        refusals::refused("account", "password");
         Err(Problems { current: Some("This is not your current password."), ..Problems::default() })
     } else {
         Ok(attempt)

@@ -26,6 +26,7 @@ use crate::{
     audit::Event,
     email::Email,
     error::PageError,
+    refusals,
     store::{
         self, mail_links,
         mail_links::Purpose,
@@ -194,6 +195,7 @@ pub async fn admit(
         Ok(_) => Ok(Ok(email)),
         Err(wait) => {
             tracing::info!(rule = "throttle", "refused to mail somebody: too many were asked for");
+            refusals::refused("mail", "throttle");
             Ok(Err(Problem::Throttled(wait)))
         }
     }

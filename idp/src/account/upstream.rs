@@ -30,6 +30,7 @@ use super::{
 use crate::{
     App,
     error::PageError,
+    refusals,
     store::{
         UserId, upstream_identities,
         upstream_sign_ins::{self, UpstreamSignIn},
@@ -82,6 +83,7 @@ pub(super) async fn start(
     let refuse = |problem| Ok(problem::page(app, provider, Some(journey), &problem));
     if let Err(wait) = throttle::upstream(app).await? {
         tracing::info!(rule = "throttle", "refused a log-in by a provider: too many from one network");
+        refusals::refused("log-in", "throttle");
         return refuse(Problem::Throttled(wait));
     }
     let max_age = journey.max_age();

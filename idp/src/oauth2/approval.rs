@@ -28,6 +28,14 @@ pub struct Allowed<'a> {
     pub redeemable: u32,
 }
 
+/// What was stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Granted {
+    pub id: GrantId,
+    /// The client had none like it in this session.
+    first: bool,
+}
+
 /// Stores the grant of whoever is logged in.
 pub async fn grant(
     app: &App,
@@ -35,7 +43,7 @@ pub async fn grant(
     client: &Client,
     session: &Session,
     allowed: &Allowed<'_>,
-) -> Result<GrantId, store::Error> {
+) -> Result<Granted, store::Error> {
     let now = app.clock.now();
     let refreshes = client.grant_types.has("refresh_token");
     // A grant that nothing can be got from any more is swept.
@@ -57,18 +65,23 @@ pub async fn grant(
         amr: session.amr.clone(),
         expires_at: now + config::seconds(lifetime),
     };
-    grants::insert(tx, &grant, now).await?;
-    Ok(grant.id)
+    let first = grants::insert(tx, &grant, now).await?;
+    Ok(Granted { id: grant.id, first })
 }
 
-/// Writes down that a client was given a grant: last before the commit.
+/// Writes down that a client has something new of a person: last before the commit. An app that asks again and again in
+/// one session fills no log.
 pub async fn connected(
     app: &App,
     tx: &mut Tx,
     client: &Client,
     session: &Session,
+    granted: Granted,
     scope: &str,
 ) -> Result<(), store::Error> {
+    if !granted.first {
+        return Ok(());
+    }
     let event =
         Event::AppConnected { client_id: client.id.clone(), session: session.id, scope: scope.to_owned() };
     audit::record(app, tx, Some(session.user_id), event).await

@@ -222,10 +222,10 @@ async fn issue_code(
         claims: &request.claims,
         redeemable: tokens.code_lifetime,
     };
-    let grant_id = approval::grant(app, tx, client, session, &allowed).await?;
+    let granted = approval::grant(app, tx, client, session, &allowed).await?;
     let code = secret::generate(CODE);
     let row = AuthorizationCode {
-        grant_id,
+        grant_id: granted.id,
         client_id: client.id.clone(),
         redirect_uri: request.target.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),
@@ -237,6 +237,6 @@ async fn issue_code(
     if let Some(event) = led_here {
         audit::record(app, tx, Some(session.user_id), event).await?;
     }
-    approval::connected(app, tx, client, session, &request.scope).await?;
+    approval::connected(app, tx, client, session, granted, &request.scope).await?;
     Ok(code.expose_secret().to_owned())
 }

@@ -154,7 +154,7 @@ impl Waiting {
     ) -> Result<(), PageError> {
         let (now, client) = (app.clock.now(), &self.client);
         let mut tx = app.db.write().await?;
-        let grant_id = match decision {
+        let granted = match decision {
             Decision::Allow => {
                 let allowed = Allowed {
                     scope: &self.authorization.scope,
@@ -163,20 +163,21 @@ impl Waiting {
                     redeemable: app.config.tokens.device_code_lifetime,
                 };
                 approval::remember(&mut tx, client, session, allowed.scope, now).await?;
-                let grant_id = approval::grant(app, &mut tx, client, session, &allowed).await?;
-                grants::set_device(&mut tx, grant_id, &self.authorization.address).await?;
-                Some(grant_id)
+                let granted = approval::grant(app, &mut tx, client, session, &allowed).await?;
+                grants::set_device(&mut tx, granted.id, &self.authorization.address).await?;
+                Some(granted)
             }
             Decision::Deny => None,
         };
+        let grant_id = granted.map(|granted| granted.id);
         if !device_authorizations::decide(&mut tx, &code.hash(app), session.id, grant_id, now).await? {
             return Err(PageError::Gone);
         }
-        if decision == Decision::Allow {
+        if let Some(granted) = granted {
             let (client_id, scope) = (client.id.clone(), self.authorization.scope.clone());
             let given = Event::ConsentGiven { client_id, scope };
             audit::record(app, &mut tx, Some(session.user_id), given).await?;
-            approval::connected(app, &mut tx, client, session, &self.authorization.scope).await?;
+            approval::connected(app, &mut tx, client, session, granted, &self.authorization.scope).await?;
         }
         tx.commit().await?;
         tracing::info!(client.id = %client.id, user.id = %session.user_id, ?decision, "{} answered a device of {}", session.user_id, client.id);

@@ -34,12 +34,16 @@ pub struct Moment {
     pub seen_after: DateTime<Utc>,
 }
 
-pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<(), Error> {
+/// Whether it is the first one of its client in this session, with this scope.
+pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<bool, Error> {
     on_conn!(tx, |conn| {
-        sqlx::query(
+        sqlx::query_scalar(
             "INSERT INTO grants (id, client_id, user_id, session_id, offline, scope, audience, claims,
                  auth_time, created_at, expires_at, amr)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             RETURNING NOT EXISTS (
+                 SELECT 1 FROM grants AS others
+                 WHERE others.session_id = $4 AND others.client_id = $2 AND others.scope = $6 AND others.id <> $1)",
         )
         .bind(grant.id)
         .bind(&grant.client_id)
@@ -53,9 +57,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<()
         .bind(now)
         .bind(grant.expires_at)
         .bind(grant.amr.to_string())
-        .execute(conn)
+        .fetch_one(conn)
         .await
-        .map(drop)
     })
 }
 

@@ -6,7 +6,7 @@ use platform::on_conn;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ClientId, Conn, Error, GrantId, MailId, SessionId, UserId, users::PersonClaims};
+use super::{ClientId, Conn, Error, GrantId, MailId, PasskeyId, SessionId, UserId, users::PersonClaims};
 
 /// The rows of a table, one object each, with the columns that are named.
 macro_rules! rows {
@@ -117,6 +117,76 @@ pub async fn collect(conn: &mut Conn, user_id: UserId) -> Result<Map<String, Val
         attempts: i64,
         expires_at: DateTime<Utc>,
     });
+    let totp_secrets = rows!(conn, user_id, "SELECT created_at FROM totp_secrets WHERE user_id = $1", {
+        created_at: DateTime<Utc>,
+    });
+    let totp_setups = rows!(conn, user_id,
+        "SELECT expires_at FROM totp_setups WHERE user_id = $1 ORDER BY expires_at", {
+        expires_at: DateTime<Utc>,
+    });
+    let recovery_codes = rows!(conn, user_id,
+        "SELECT created_at FROM recovery_codes WHERE user_id = $1 ORDER BY created_at", {
+        created_at: DateTime<Utc>,
+    });
+    let passkeys = rows!(conn, user_id,
+        "SELECT id, name, backed_up, created_at, last_used_at FROM passkeys WHERE user_id = $1 ORDER BY id", {
+        id: PasskeyId,
+        name: String,
+        backed_up: bool,
+        created_at: DateTime<Utc>,
+        last_used_at: Option<DateTime<Utc>>,
+    });
+    let passkey_ceremonies = rows!(conn, user_id,
+        "SELECT purpose, expires_at FROM passkey_ceremonies WHERE user_id = $1 ORDER BY expires_at", {
+        purpose: String,
+        expires_at: DateTime<Utc>,
+    });
+    let upstream_sign_ins = rows!(conn, user_id,
+        "SELECT upstream, created_at, expires_at FROM upstream_sign_ins WHERE user_id = $1 ORDER BY created_at", {
+        upstream: String,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    });
+    let upstream_identities = rows!(conn, user_id,
+        "SELECT issuer, subject, label, created_at, last_used_at FROM upstream_identities WHERE user_id = $1
+         ORDER BY created_at", {
+        issuer: String,
+        subject: String,
+        label: String,
+        created_at: DateTime<Utc>,
+        last_used_at: DateTime<Utc>,
+    });
+    let upstream_arrivals = rows!(conn, user_id,
+        "SELECT upstream, issuer, subject, name, email, expires_at FROM upstream_arrivals WHERE user_id = $1
+         ORDER BY expires_at", {
+        upstream: String,
+        issuer: String,
+        subject: String,
+        name: String,
+        email: Option<String>,
+        expires_at: DateTime<Utc>,
+    });
+    let audit_events = rows!(conn, user_id,
+        "SELECT at, event, client_id, session_id, address, user_agent, outcome, details
+         FROM audit_events WHERE user_id = $1 ORDER BY seq", {
+        at: DateTime<Utc>,
+        event: String,
+        client_id: Option<ClientId>,
+        session_id: Option<SessionId>,
+        address: Option<String>,
+        user_agent: Option<String>,
+        outcome: String,
+        details: String,
+    });
+    let refusals = rows!(conn, user_id,
+        "SELECT at, route, error, rule, client_id, address FROM refusals WHERE user_id = $1 ORDER BY at", {
+        at: DateTime<Utc>,
+        route: String,
+        error: String,
+        rule: String,
+        client_id: Option<ClientId>,
+        address: String,
+    });
     let tables = [
         ("users", users),
         ("sessions", sessions),
@@ -128,6 +198,16 @@ pub async fn collect(conn: &mut Conn, user_id: UserId) -> Result<Map<String, Val
         ("outbox", outbox),
         ("mail_links", mail_links),
         ("mailed_codes", mailed_codes),
+        ("totp_secrets", totp_secrets),
+        ("totp_setups", totp_setups),
+        ("recovery_codes", recovery_codes),
+        ("passkeys", passkeys),
+        ("passkey_ceremonies", passkey_ceremonies),
+        ("upstream_sign_ins", upstream_sign_ins),
+        ("upstream_identities", upstream_identities),
+        ("upstream_arrivals", upstream_arrivals),
+        ("audit_events", audit_events),
+        ("refusals", refusals),
     ];
     Ok(tables.into_iter().map(|(table, rows)| (table.to_owned(), rows)).collect())
 }

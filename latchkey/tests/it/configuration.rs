@@ -92,7 +92,8 @@ fn one_address_is_enough() {
 #[test]
 fn what_mail_needs_is_said() {
     let good = [("HOST", "mail.example.com"), ("FROM", "Latchkey <no-reply@example.com>")];
-    let wrong: [(&[(&str, &str)], &[&str]); 11] = [
+    type Changes = &'static [(&'static str, &'static str)];
+    let wrong: [(Changes, &[&str]); 11] = [
         (&[], &[]),
         (&[("USERNAME", "latchkey"), ("PASSWORD", "secret")], &[]),
         (&[("HOST", "localhost"), ("TLS", "none")], &[]),

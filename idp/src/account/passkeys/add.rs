@@ -25,6 +25,7 @@ use crate::{
     App,
     audit::{self, Event},
     error::PageError,
+    refusals,
     store::{
         Tx, UserId,
         passkeys::{self, NewPasskey},
@@ -130,6 +131,7 @@ async fn keep(
     // §7.1, step 26: whoever has it already keeps it.
     if !passkeys::insert(tx, &new, app.clock.now()).await? {
         tracing::info!(rule = "credential taken", user.id = %user, "refused a passkey of user {user}");
+        refusals::refused("passkey", "credential taken");
         return Ok(Err("The passkey was not added. Try again."));
     }
     audit::record(app, tx, Some(user), Event::PasskeyAdded { name: name.to_owned() }).await?;

@@ -37,7 +37,6 @@ pub async fn options(
     Protected(Nothing {}): Protected<Nothing>,
 ) -> Result<Response, PageError> {
     if let Err(wait) = throttle::passkey(&app).await? {
-        refusals::refused("log-in", "throttle");
         return Ok(too_many(wait));
     }
     Ok(asked(ceremony::ask_to_prove(&app, &page, Purpose::LogIn, None).await?))

@@ -28,6 +28,7 @@ use crate::{
     },
     email::Email,
     error::PageError,
+    refusals,
     store::{
         Tx,
         sessions::Session,
@@ -73,6 +74,7 @@ pub async fn receive(
         _ if provider.allows_sign_up(app) => "/signup/upstream",
         _ => {
             tracing::info!(rule = "sign-up closed", "refused a log-in by {}", provider.settings.id);
+            refusals::refused("log-in", "sign-up closed");
             return Ok(visit.refuse(&Problem::NoAccount));
         }
     };

@@ -24,6 +24,7 @@ use crate::{
     audit::Event,
     email::Email,
     error::PageError,
+    refusals,
     store::{sessions::Session, upstream_identities, users},
 };
 
@@ -78,6 +79,7 @@ pub async fn post(
     }
     if !upstream_identities::insert(&mut tx, session.user_id, &arrival.identity(&app)).await? {
         tracing::info!(rule = "taken", user.id = %session.user_id, "refused to link an identity");
+        refusals::refused("log-in", "taken");
         return Ok(arrival.refuse(&app, &Problem::Taken));
     }
     if is_same_address(&session, &arrival) {

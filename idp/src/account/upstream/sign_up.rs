@@ -22,6 +22,7 @@ use crate::{
     audit::Event,
     email::Email,
     error::PageError,
+    refusals,
     store::{upstream_identities, users},
 };
 
@@ -103,6 +104,7 @@ pub async fn post(
     };
     if let Err(wait) = throttle::sign_up(&app).await? {
         tracing::info!(rule = "throttle", "refused a sign-up: too many from one network");
+        refusals::refused("sign-up", "throttle");
         let whole =
             Some(format!("Too many accounts were made from your network. Wait {wait}, then try again."));
         let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, Problems { whole, ..Problems::default() });
@@ -121,6 +123,7 @@ pub async fn post(
     let now = app.clock.now();
     let Some(id) = users::insert(&mut tx, new, now).await? else {
         tracing::info!(rule = "address taken", "refused a sign-up");
+        refusals::refused("sign-up", "address taken");
         if proved.is_some() {
             return Ok(Redirect::to(&arrival.at("/login/upstream")).into_response());
         }

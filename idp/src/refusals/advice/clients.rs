@@ -65,9 +65,9 @@ pub(super) const ADVICE: &[Advice] = &[
         &["the client has registered no keys", "the client's keys cannot be read"],
     ),
     (
-        "The address in the client's jwks_uri does not answer with a JWK Set, or may not be asked: see the log, and \
+        "The jwks_uri of the client or the provider does not answer with a JWK Set, or may not be asked: see the log, and \
          idp.outbound.allowed_addresses.",
-        &["the client's keys cannot be fetched"],
+        &["the keys at the jwks_uri cannot be fetched"],
     ),
     (
         "What the app signed is not a JWT of the right kind, or not signed by a key that it is registered with. Compare `typ`, \

@@ -59,6 +59,41 @@ pub(super) const ADVICE: &[Advice] = &[
          replaced (`latchkey user set-password`).",
         &["password"],
     ),
+    (
+        "The code of an authenticator app or a recovery code was wrong, or had been used. The clock of the phone or of this \
+         machine may be wrong; `latchkey user reset-second-factors` lets the person begin anew.",
+        &["second factor"],
+    ),
+    (
+        "The passkey is unknown, was made for another address of this place, is a copy, or answered too late. The log says which \
+         under the same id. The person logs in another way and adds a new one.",
+        &["passkey", "credential taken"],
+    ),
+    (
+        "The mailed code was wrong, has expired, or was tried too often: the person asks for a new one.",
+        &["mailed code"],
+    ),
+    (
+        "The link was used, has expired, or was replaced by a newer one, a new password or a new address: the person asks for \
+         another.",
+        &["the link is not good any more"],
+    ),
+    (
+        "What was named is not there, or is another person's. Nothing was changed.",
+        &["nothing of this person's"],
+    ),
+    (
+        "The person would have no way to log in any more. Another one comes first: a password, a passkey.",
+        &["last way in"],
+    ),
+    (
+        "Whoever came from the other provider is linked to another account already: they log in to that one, or unlink it there.",
+        &["taken"],
+    ),
+    (
+        "idp.sign_up or allow_sign_up of the provider is false: accounts are made with `latchkey user add`.",
+        &["sign-up closed"],
+    ),
     ("This person is disabled. `latchkey user enable` lets them in again.", &["disabled"]),
     ("The password was changed while it was being compared. The person tries again.", &["changed meanwhile"]),
     ("Somebody has an account with this address already.", &["address taken"]),

@@ -234,7 +234,7 @@ on_each_database! {
         let disabled = log_in(&mut visitor, &mut authenticator).await;
         refused(&disabled);
         let unknown = log_in(&mut visitor, &mut unknown).await;
-        assert_eq!(disabled.traits(""), unknown.traits(""));
+        assert_eq!(disabled.traits(EMAIL), unknown.traits(EMAIL));
         assert!(visitor.session().is_none());
     }
 }
