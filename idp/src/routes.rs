@@ -14,7 +14,7 @@ use platform::{
 };
 use tower_http::cors::{self, CorsLayer};
 
-use crate::{App, Config, account, config::Registration, oauth2, oidc};
+use crate::{App, Config, account, config::Registration, oauth2, oidc, refusals};
 
 /// Scripts of any origin may call what is authenticated by what they bring, never by a cookie: apps that run
 /// in a browser are public clients.

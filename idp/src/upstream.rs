@@ -8,6 +8,7 @@ mod oidc;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use platform::secret::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -48,6 +49,8 @@ pub struct Asked<'a> {
 #[derive(Debug)]
 pub struct Proof {
     pub subject: String,
+    /// When they proved it there, if that was before they were sent there.
+    pub auth_time: Option<DateTime<Utc>>,
     access_token: SecretString,
     person: Person,
 }

@@ -6,7 +6,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use platform::pages::{Page, Protected};
+use platform::{
+    pages::{Page, Protected},
+    secret::{self, ExposeSecret, SecretHash},
+};
 use serde::Deserialize;
 
 use super::{
@@ -26,7 +29,7 @@ use crate::{
     refusals,
     store::{
         mail_links,
-        mail_links::Purpose,
+        mail_links::{MailLink, Purpose},
         outbox::{self, Addressee, Letter},
         sessions::Session,
         users,
@@ -150,6 +153,11 @@ pub async fn confirm(
     }
     // Nobody has shown that the old address was theirs: whose it is gets no way into this account.
     if before.email_verified {
+        // From this moment on it is kept for them; the link that takes it back is made when the mail is.
+        let token = SecretHash::of(secret::generate("").expose_secret());
+        let email_normalized = Email::parse(&before.email).map(|email| email.normalized).unwrap_or_default();
+        let reserved = MailLink { user_id, email: before.email.clone(), email_normalized, created_at: now };
+        mail_links::insert(&mut tx, &token, Purpose::TakeBack, &reserved).await?;
         let letter = Letter::EmailChanged { from: before.email, to: link.email.clone() };
         outbox::insert(&mut tx, Addressee::User(user_id), &letter, now).await?;
     }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     App, admin, audit,
     audit::Event,
+    config,
     error::PageError,
     refusals,
     store::{
@@ -158,9 +159,10 @@ pub async fn take_back(
         return Err(PageError::Link);
     }
     mail_links::void_since(&mut tx, link.user_id, link.created_at).await?;
-    // Whoever changed the address may have seen to it that they get in again.
-    factors::forget(&mut tx, link.user_id, link.created_at).await?;
-    factors::unlink(&mut tx, link.user_id, link.created_at).await?;
+    // Whoever changed the address may have seen to it that they get in again, ever since they were in.
+    let since = link.created_at - config::seconds(app.config.sessions.lifetime);
+    factors::forget(&mut tx, link.user_id, since).await?;
+    factors::unlink(&mut tx, link.user_id, since).await?;
     users::remove_password(&mut tx, link.user_id, now).await?;
     admin::users::end_everything(&mut tx, link.user_id, now).await?;
     outbox::insert(&mut tx, Addressee::User(link.user_id), &Letter::Reset, now).await?;

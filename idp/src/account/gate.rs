@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
     pages::Page,
     secret::{self, ExposeSecret, SecretHash},
@@ -51,13 +51,15 @@ pub async fn passed(
     headers: &HeaderMap,
     page: &Page,
 ) -> Result<Option<Response>, PageError> {
-    arrived(app, tx, Arrival { user, method, by: Vec::new() }, journey, headers, page).await
+    arrived(app, tx, Arrival { user, method, auth_time: None, by: Vec::new() }, journey, headers, page).await
 }
 
 /// Who comes to the gate, and what brought them here, if that is more than a log-in.
 pub struct Arrival {
     pub user: UserId,
     pub method: Method,
+    /// When they proved it, if that was not now.
+    pub auth_time: Option<DateTime<Utc>>,
     /// Recorded with the log-in: nothing may be in `tx` before, as everybody's next event would wait for all of this.
     pub by: Vec<Event>,
 }
@@ -66,7 +68,7 @@ pub struct Arrival {
 pub async fn arrived(
     app: &App,
     mut tx: Tx,
-    Arrival { user, method, by }: Arrival,
+    Arrival { user, method, auth_time, by }: Arrival,
     journey: &Journey,
     headers: &HeaderMap,
     page: &Page,
@@ -84,12 +86,13 @@ pub async fn arrived(
         return unconfirmed(app, tx, &person, journey).await.map(Some);
     }
     let amr = method.first();
+    let auth_time = auth_time.unwrap_or_else(|| app.clock.now());
     let enrolled = enrolled(app, &mut tx, user).await?;
     let enough = !enrolled.demands_second() && !journey.demands_second(app);
     if enough || factors::is_two_factors(&amr) {
-        return enter(app, tx, &person, &amr, by, journey, headers).await.map(Some);
+        return enter(app, tx, &person, (&amr, auth_time), by, journey, headers).await.map(Some);
     }
-    wait(app, tx, user, &amr, by, journey.by(place_of(enrolled)), page).await.map(Some)
+    wait(app, tx, user, (&amr, auth_time), by, journey.by(place_of(enrolled)), page).await.map(Some)
 }
 
 /// Where the second factor is proved, or set up by who has none.
@@ -102,7 +105,7 @@ async fn wait(
     app: &App,
     mut tx: Tx,
     user: UserId,
-    amr: &Words,
+    (amr, auth_time): (&Words, DateTime<Utc>),
     by: Vec<Event>,
     next: String,
     page: &Page,
@@ -114,9 +117,10 @@ async fn wait(
         browser: &page.browser,
         user_id: user,
         amr,
+        created_at: auth_time,
         expires_at: now + LIFETIME,
     };
-    sign_ins::insert(&mut tx, &new, now).await?;
+    sign_ins::insert(&mut tx, &new).await?;
     for event in by {
         audit::record(app, &mut tx, Some(user), event).await?;
     }
@@ -146,7 +150,17 @@ pub async fn waiting(
         Some(session) if session::is_recent(app, &session) => {
             let mut tx = app.db.write().await?;
             let place = place_of(enrolled(app, &mut tx, session.user_id).await?);
-            wait(app, tx, session.user_id, &session.amr, Vec::new(), journey.by(place), page).await.map(Err)
+            wait(
+                app,
+                tx,
+                session.user_id,
+                (&session.amr, session.auth_time),
+                Vec::new(),
+                journey.by(place),
+                page,
+            )
+            .await
+            .map(Err)
         }
         _ => elsewhere(&journey.by("/login")),
     }
@@ -193,7 +207,7 @@ pub async fn second(
         Method::RecoveryCode => Event::RecoveryCodeUsed,
         method => Event::SecondFactorPassed { factor: method.into() },
     };
-    enter(app, tx, &person, &amr, vec![by], journey, headers).await.map(Some)
+    enter(app, tx, &person, (&amr, sign_in.created_at), vec![by], journey, headers).await.map(Some)
 }
 
 /// Everything was proved that is demanded.
@@ -201,7 +215,7 @@ pub(super) async fn enter(
     app: &App,
     mut tx: Tx,
     person: &User,
-    amr: &Words,
+    (amr, auth_time): (&Words, DateTime<Utc>),
     by: Vec<Event>,
     journey: &Journey,
     headers: &HeaderMap,
@@ -209,7 +223,7 @@ pub(super) async fn enter(
     if person.delete_at.is_some() {
         return restore::offer(app, tx, person, amr, journey).await;
     }
-    let (id, cookie) = session::start(app, &mut tx, person.id, amr, headers).await?;
+    let (id, cookie) = session::start(app, &mut tx, person.id, amr, auth_time, headers).await?;
     let email = Email::parse(&person.email);
     let known =
         email.as_ref().is_some_and(|email| known_browser::id(app, headers, &email.normalized).is_some());

@@ -53,7 +53,7 @@ impl Carried {
 impl Journey {
     /// To a page of the account; to its first for what is none.
     fn of_account(place: &str) -> Self {
-        if is_local_path(place) && place.starts_with("/account/") {
+        if is_local_path(place) && place.starts_with("/account/") && !place.contains("/.") {
             Self::Place(place.to_owned())
         } else {
             Self::Account
@@ -102,6 +102,12 @@ impl Journey {
     /// How long ago somebody may have proved who they are, in seconds, when an app cares.
     pub fn max_age(&self) -> Option<i64> {
         self.pending().and_then(max_age)
+    }
+
+    /// What other providers are asked for who may not know how to answer it, in seconds: pages that need a log-in of just
+    /// now go by what they then say.
+    pub fn wishes_max_age(&self) -> Option<i64> {
+        matches!(self, Self::Place(_)).then(|| session::RECENT.num_seconds())
     }
 
     /// Whether an app or a page waits for whoever is logged in to log in again.

@@ -21,16 +21,17 @@ use super::{
     factors::Method,
     gate::{self, Arrival},
     journey::{Carried, Journey},
-    known_browser, proof,
+    proof,
     recovery::{Problem, admit},
+    session,
 };
 use crate::{
-    App,
+    App, audit,
+    audit::Event,
     error::PageError,
     refusals,
     store::{
         mailed_codes,
-        mailed_codes::Holder,
         outbox::{self, Addressee, Letter},
         users,
     },
@@ -202,8 +203,10 @@ pub async fn log_in(
     }
     let hash = code.hash(&app, &handle);
     let holder = mailed_codes::spend(&mut tx, &handle, &page.browser, &hash, now).await?;
-    let Some(Holder { user_id, email_normalized }) = holder else {
+    let Some(user_id) = holder else {
         // Or the count would be undone.
+        let failed = Event::LogInFailed { factor: Method::MailedCode.into() };
+        audit::record(&app, &mut tx, None, failed).await?;
         tx.commit().await?;
         tracing::info!(rule = "mailed code", "refused a code: not the one that was mailed");
         refusals::refused("log-in", "mailed code");
@@ -211,12 +214,13 @@ pub async fn log_in(
     };
     let proved = match users::find(&mut tx, user_id).await? {
         Some(person) => {
-            let maker = known_browser::id(&app, &headers, &email_normalized).is_some();
+            let session = session::current(&app, &headers).await?;
+            let maker = session.is_some_and(|session| session.user_id == user_id);
             proof::of_address(&app, &mut tx, &person, maker).await?
         }
-        None => None,
+        None => Vec::new(),
     };
-    let arrival = Arrival { user: user_id, method: Method::MailedCode, by: proved.into_iter().collect() };
+    let arrival = Arrival { user: user_id, method: Method::MailedCode, auth_time: None, by: proved };
     let entered = gate::arrived(&app, tx, arrival, &journey, &headers, &page).await?;
     let Some(mut response) = entered else {
         return refuse("This code is no longer good. Ask for a new one.");

@@ -13,6 +13,7 @@ use platform::{
 use serde::Deserialize;
 
 use super::{
+    factors::Method,
     frame::{Frame, Section},
     session,
     strength::{self, NewPassword},
@@ -155,6 +156,8 @@ async fn compare(
     Ok(if verdict == Verdict::Wrong {
         tracing::info!(rule = "password", user.id = %session.user_id, "refused a new password: the current one is wrong");
         refusals::refused("account", "password");
+        let failed = Event::LogInFailed { factor: Method::Password.into() };
+        audit::record_alone(app, Some(session.user_id), failed).await?;
         Err(Problems { current: Some("This is not your current password."), ..Problems::default() })
     } else {
         Ok(attempt)

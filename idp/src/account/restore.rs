@@ -109,7 +109,9 @@ pub async fn post(
         return Ok(Redirect::to(&journey.by("/login")).into_response());
     };
     sign_ins::end_all(&mut tx, user_id).await?;
-    let entered = gate::enter(&app, tx, &person, &amr, vec![Event::AccountKept], &journey, &headers).await?;
+    let entered =
+        gate::enter(&app, tx, &person, (&amr, app.clock.now()), vec![Event::AccountKept], &journey, &headers)
+            .await?;
     let cookie = app.site.set_cookie(COOKIE, "", Some(0));
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), entered).into_response())
 }

@@ -1,7 +1,7 @@
 //! Who is logged in, in this browser.
 
 use axum::http::{HeaderMap, HeaderValue};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use platform::{
     http,
     secret::{self, ExposeSecret, SecretHash},
@@ -86,6 +86,7 @@ pub async fn start(
     tx: &mut Tx,
     user: UserId,
     amr: &Words,
+    auth_time: DateTime<Utc>,
     headers: &HeaderMap,
 ) -> Result<(SessionId, HeaderValue), store::Error> {
     let moment = app.moment();
@@ -95,6 +96,7 @@ pub async fn start(
     let log_in = LogIn {
         token: &SecretHash::of(token.expose_secret()),
         amr,
+        auth_time,
         user_agent: &user_agent,
         address: http::current().client,
         expires_at: moment.now + config::seconds(lifetime),

@@ -151,7 +151,7 @@ pub async fn post(
     if app.config.email_verification == EmailVerification::Optional {
         outbox::insert(&mut tx, Addressee::User(id), &Letter::Confirm, app.clock.now()).await?;
     }
-    let arrival = Arrival { user: id, method: Method::Password, by: vec![Event::SignedUp] };
+    let arrival = Arrival { user: id, method: Method::Password, auth_time: None, by: vec![Event::SignedUp] };
     let entered = gate::arrived(&app, tx, arrival, &journey, &headers, &page).await?;
     entered.ok_or(PageError::Gone)
 }

@@ -84,7 +84,8 @@ pub async fn post(
     };
     // They have just proved both: what asks for two factors need not ask again.
     let amr = Method::Totp.second(&session.amr);
-    let (_, cookie) = session::start(&app, &mut tx, session.user_id, &amr, &headers).await?;
+    let (_, cookie) =
+        session::start(&app, &mut tx, session.user_id, &amr, session.auth_time, &headers).await?;
     tx.commit().await?;
     let cookie = [(header::SET_COOKIE, cookie)];
     if codes.is_empty() {

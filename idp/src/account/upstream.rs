@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 use super::{
     factors::Method,
-    gate,
+    gate::{self, Arrival},
     journey::{Carried, Journey},
     session, throttle,
 };
@@ -105,7 +105,7 @@ pub(super) async fn start(
         nonce: &row.nonce,
         code_challenge: &SecretHash::of(&row.code_verifier).to_base64url(),
         login_hint: journey.login_hint(),
-        max_age,
+        max_age: max_age.or(journey.wishes_max_age()),
     };
     let address = match provider.authorize(app, &asked).await {
         Ok(address) => address,
@@ -205,7 +205,9 @@ impl Visit<'_> {
             if let Some(user) = known {
                 throttle::upstream_succeeded(app, &mut tx).await?;
                 let (journey, headers, page) = (self.journey, self.headers, self.page);
-                let passed = gate::passed(app, tx, user, Method::Upstream, journey, headers, page).await?;
+                let comes =
+                    Arrival { user, method: Method::Upstream, auth_time: proof.auth_time, by: Vec::new() };
+                let passed = gate::arrived(app, tx, comes, journey, headers, page).await?;
                 return Ok(match passed {
                     Some(entered) => onward::instead_of(app, entered),
                     None => self.refuse(&Problem::Disabled),

@@ -92,14 +92,14 @@ impl Writer<'_> {
             let words = Words {
                 subject: format!("Choose a new password for {}", self.place),
                 before: vec![format!(
-                    "Somebody, hopefully you, has forgotten the password of your account at {}.",
+                    "Somebody, hopefully you, wants to choose a new password for your account at {}.",
                     self.place
                 )],
                 link: Some(self.link("Choose a new password", "/reset", &token)),
                 after: vec![
                     "The link is good once, for one hour. When you use it, you are logged out everywhere."
                         .to_owned(),
-                    "If it was not you, there is nothing to do: your password stays as it is.".to_owned(),
+                    "If it was not you, there is nothing to do: nobody else has this link.".to_owned(),
                 ],
                 ..Words::default()
             };

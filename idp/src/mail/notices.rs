@@ -11,12 +11,17 @@ use crate::{
     store::{
         Error, Tx, UserId,
         outbox::{self, Addressee, Letter, Owed},
+        users,
     },
 };
 
 /// Owes a person a mail about what happened to their account, if it is worth one.
 pub async fn owe(app: &App, tx: &mut Tx, user: Option<UserId>, event: &Event) -> Result<(), Error> {
     let Some(user) = user.filter(|_| what(event).is_some()) else { return Ok(()) };
+    // Nobody has shown that it is theirs: who makes accounts could have us write to whom they like.
+    if !users::find(tx, user).await?.is_some_and(|person| person.email_verified) {
+        return Ok(());
+    }
     let event = serde_json::to_value(event).map_err(|error| Error::Encode(error.into()))?;
     let letter = Letter::Notice { event, address: current().client.to_string() };
     outbox::insert(tx, Addressee::User(user), &letter, app.clock.now()).await
@@ -50,6 +55,10 @@ fn what(event: &Event) -> Option<(&'static str, String)> {
         Event::FactorRemoved { factor: Factor::Totp } => (
             "Two-step log-in was turned off",
             "Your account no longer asks for a code of an authenticator app.",
+        ),
+        Event::SecondFactorsReset => (
+            "The ways to log in were reset",
+            "You have shown that this address is yours. What had been set up for this account before, its password and second factors, is no longer good.",
         ),
         Event::RecoveryCodesMade => (
             "New recovery codes were made",

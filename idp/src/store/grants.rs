@@ -43,7 +43,8 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, now: DateTime<Utc>) -> Result<bo
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              RETURNING NOT EXISTS (
                  SELECT 1 FROM grants AS others
-                 WHERE others.session_id = $4 AND others.client_id = $2 AND others.scope = $6 AND others.id <> $1)",
+                 WHERE others.session_id = $4 AND others.client_id = $2 AND others.scope = $6 AND others.id <> $1
+                   AND others.revoked_at IS NULL)",
         )
         .bind(grant.id)
         .bind(&grant.client_id)

@@ -143,6 +143,9 @@ pub async fn is_recent(
 pub async fn void(tx: &mut Tx, user_id: UserId) -> Result<(), Error> {
     // First: whoever writes such a mail now holds its row, and is waited for.
     outbox::withdraw(tx, user_id).await?;
+    on_conn!(&mut *tx, |conn| {
+        sqlx::query("DELETE FROM mailed_codes WHERE user_id = $1").bind(user_id).execute(conn).await.map(drop)
+    })?;
     on_conn!(tx, |conn| {
         sqlx::query("DELETE FROM mail_links WHERE user_id = $1 AND purpose IN ('reset', 'change')")
             .bind(user_id)

@@ -10,13 +10,6 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// How often a code may be tried.
 const ATTEMPTS: i64 = 5;
 
-/// Whom a code lets in.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Holder {
-    pub user_id: UserId,
-    pub email_normalized: String,
-}
-
 /// A code that is asked for. There is a row whether or not anybody has the address.
 pub async fn insert(
     tx: &mut Tx,
@@ -115,15 +108,15 @@ pub async fn spend(
     browser: &SecretHash,
     code: &SecretHash,
     now: DateTime<Utc>,
-) -> Result<Option<Holder>, Error> {
+) -> Result<Option<UserId>, Error> {
     on_conn!(tx, |conn| {
-        sqlx::query_as(
+        sqlx::query_scalar(
             "DELETE FROM mailed_codes
              WHERE handle_hash = $1 AND browser = $2 AND code_hash = $3 AND expires_at > $4
                AND EXISTS (
                    SELECT 1 FROM users
                    WHERE users.id = user_id AND users.email_normalized = mailed_codes.email_normalized)
-             RETURNING user_id, email_normalized",
+             RETURNING user_id",
         )
         .bind(handle)
         .bind(browser)

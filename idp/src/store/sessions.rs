@@ -50,6 +50,8 @@ pub struct LogIn<'a> {
     /// Of the cookie's value.
     pub token: &'a SecretHash,
     pub amr: &'a Words,
+    /// When the first of it was proved.
+    pub auth_time: DateTime<Utc>,
     /// `User-Agent`, cut to what is kept.
     pub user_agent: &'a str,
     pub address: IpAddr,
@@ -66,12 +68,13 @@ pub async fn insert(
         sqlx::query_scalar(
             "INSERT INTO sessions (id, token_hash, user_id, auth_time, created_at, last_seen_at, expires_at,
                  amr, user_agent, address)
-             VALUES ($1, $2, $3, $4, $4, $4, $5, $6, $7, $8)
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9)
              RETURNING id",
         )
         .bind(SessionId::new())
         .bind(log_in.token)
         .bind(user_id)
+        .bind(log_in.auth_time)
         .bind(now)
         .bind(log_in.expires_at)
         .bind(log_in.amr.to_string())
@@ -86,7 +89,7 @@ pub async fn insert(
 pub async fn renew(tx: &mut Tx, id: SessionId, log_in: &LogIn<'_>, now: DateTime<Utc>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
-            "UPDATE sessions SET token_hash = $2, auth_time = $3, last_seen_at = $3, expires_at = $4,
+            "UPDATE sessions SET token_hash = $2, auth_time = $8, last_seen_at = $3, expires_at = $4,
                  amr = $5, user_agent = $6, address = $7
              WHERE id = $1 AND ended_at IS NULL",
         )
@@ -97,6 +100,7 @@ pub async fn renew(tx: &mut Tx, id: SessionId, log_in: &LogIn<'_>, now: DateTime
         .bind(log_in.amr.to_string())
         .bind(log_in.user_agent)
         .bind(log_in.address.to_string())
+        .bind(log_in.auth_time)
         .execute(conn)
         .await
         .map(drop)

@@ -13,6 +13,7 @@ pub struct SignIn {
     /// What was proved so far.
     #[sqlx(try_from = "String")]
     pub amr: Words,
+    /// When the first of it was.
     pub created_at: DateTime<Utc>,
     /// Of the person.
     pub email: String,
@@ -24,10 +25,12 @@ pub struct NewSignIn<'a> {
     pub browser: &'a SecretHash,
     pub user_id: UserId,
     pub amr: &'a Words,
+    /// When it was proved.
+    pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
 
-pub async fn insert(tx: &mut Tx, new: &NewSignIn<'_>, now: DateTime<Utc>) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, new: &NewSignIn<'_>) -> Result<(), Error> {
     on_conn!(tx, |conn| {
         sqlx::query(
             "INSERT INTO sign_ins (token_hash, browser, user_id, amr, created_at, expires_at)
@@ -37,7 +40,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSignIn<'_>, now: DateTime<Utc>) -> Res
         .bind(new.browser)
         .bind(new.user_id)
         .bind(new.amr.to_string())
-        .bind(now)
+        .bind(new.created_at)
         .bind(new.expires_at)
         .execute(conn)
         .await

@@ -27,7 +27,7 @@ pub async fn prove(app: &App, metadata: &Metadata, tokens: Tokens) -> Result<Pro
     let user: User = ask(app, metadata, "", tokens.access_token.expose_secret()).await?;
     let name = shown(&user.name.unwrap_or(user.login));
     let person = Person { name, ..Person::default() };
-    Ok(Proof { subject: user.id.to_string(), access_token: tokens.access_token, person })
+    Ok(Proof { subject: user.id.to_string(), auth_time: None, access_token: tokens.access_token, person })
 }
 
 /// The address that `/user` shows is what somebody typed: the primary one is what counts.

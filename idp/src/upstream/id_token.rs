@@ -28,6 +28,14 @@ pub struct Claims {
     pub more: Map<String, Value>,
 }
 
+impl Claims {
+    /// When the person proved who they are, if that was before they were sent to the provider for this log-in.
+    pub fn auth_time_before(&self, sign_in: &UpstreamSignIn) -> Option<DateTime<Utc>> {
+        let auth_time = self.auth_time.as_ref().and_then(NumericDate::time);
+        auth_time.filter(|auth_time| *auth_time + LEEWAY < sign_in.created_at)
+    }
+}
+
 /// What the token says, if the provider has signed it now, for us, for this log-in.
 pub async fn verify(
     app: &App,

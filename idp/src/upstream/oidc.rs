@@ -15,7 +15,9 @@ pub async fn prove(
 ) -> Result<Proof, Failure> {
     let id_token = tokens.id_token.ok_or(Failure::Broken("there is no ID token"))?;
     let claims = id_token::verify(app, provider, metadata, &id_token, sign_in).await?;
-    Ok(Proof { subject: claims.sub, access_token: tokens.access_token, person: Person::of(&claims.more) })
+    let auth_time = claims.auth_time_before(sign_in);
+    let person = Person::of(&claims.more);
+    Ok(Proof { subject: claims.sub, auth_time, access_token: tokens.access_token, person })
 }
 
 /// Asks once more when the ID token names no address, and the provider was asked for one.

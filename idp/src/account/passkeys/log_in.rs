@@ -60,7 +60,6 @@ pub async fn post(
             }
         }
         None => {
-            audit::record(&app, &mut tx, None, Event::LogInFailed { factor: METHOD.into() }).await?;
             tx.commit().await?;
             refusals::refused("log-in", "passkey");
         }

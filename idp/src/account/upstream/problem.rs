@@ -24,6 +24,8 @@ pub enum Problem {
     NotAgain,
     /// No account here belongs to them, and they may not make one.
     NoAccount,
+    /// Addresses have to be confirmed here, and the provider has not done so.
+    Unconfirmed,
     /// They have one, and are shut out.
     Disabled,
     /// Their identity there belongs to another account here.
@@ -55,9 +57,12 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Denied | Self::NotAgain | Self::NoAccount | Self::Disabled | Self::LoggedOut => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Denied
+            | Self::NotAgain
+            | Self::NoAccount
+            | Self::Unconfirmed
+            | Self::Disabled
+            | Self::LoggedOut => StatusCode::FORBIDDEN,
             Self::Unavailable | Self::Broken => StatusCode::BAD_GATEWAY,
             Self::Taken => StatusCode::CONFLICT,
             Self::Gone => StatusCode::BAD_REQUEST,

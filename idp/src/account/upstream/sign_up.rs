@@ -20,6 +20,7 @@ use crate::{
     App,
     account::{factors::Method, gate, name, throttle},
     audit::Event,
+    config::EmailVerification,
     email::Email,
     error::PageError,
     refusals,
@@ -112,6 +113,10 @@ pub async fn post(
         return Ok(response);
     }
 
+    if proved.is_none() && app.config.email_verification == EmailVerification::Required {
+        // An account is made when its address is confirmed: what a provider does not confirm makes none.
+        return Ok(arrival.refuse(&app, &Problem::Unconfirmed));
+    }
     let mut tx = app.db.write().await?;
     arrival.spend(&app, &mut tx, &page).await?;
     let new = users::NewUser {
@@ -137,7 +142,12 @@ pub async fn post(
         users::confirm_email(&mut tx, id, now).await?;
     }
     let linked = Event::UpstreamLinked { upstream: arrival.row.upstream.clone() };
-    let comes = gate::Arrival { user: id, method: Method::Upstream, by: vec![Event::SignedUp, linked] };
+    let comes = gate::Arrival {
+        user: id,
+        method: Method::Upstream,
+        auth_time: None,
+        by: vec![Event::SignedUp, linked],
+    };
     let entered = gate::arrived(&app, tx, comes, &arrival.journey, &headers, &page).await?;
     entered.ok_or(PageError::Gone)
 }

@@ -46,7 +46,7 @@ on_each_database! {
         let idp = TestIdp::new(db).await;
         let alice = idp.signed_up("alice").await;
         for _ in 0..58 {
-            alice.code("web", &[]).await;
+            alice.post("/account/data/export", &[]).await;
         }
         let count = |page: &str| page.matches("<time").count();
         let first = alice.get("/account/activity").await.text().await.unwrap();

@@ -45,6 +45,8 @@ on_each_database! {
         let page = alice.get(crate::fixture::location(&page).as_str()).await;
         alice.submit(page, &[("decision", "allow")]).await;
         assert_eq!(since(&idp, &mut seen).await, ["consent_given", "app_connected"]);
+        alice.code("shop", &[]).await;
+        assert!(since(&idp, &mut seen).await.is_empty(), "the same in the same session is no news");
         alice.post("/logout/confirm", &[]).await;
         assert_eq!(since(&idp, &mut seen).await, ["logged_out"]);
 

@@ -56,10 +56,11 @@ async fn half_way(place: &Place, visitor: &mut Visitor, user_id: UserId) {
         browser: &SecretHash::of(&visitor.cookies.get("latchkey_idp_browser").unwrap()),
         user_id,
         amr: &Words(vec!["pwd".to_owned()]),
+        created_at: now,
         expires_at: now + TimeDelta::minutes(10),
     };
     let mut tx = place.tx().await;
-    sign_ins::insert(&mut tx, &new, now).await.unwrap();
+    sign_ins::insert(&mut tx, &new).await.unwrap();
     tx.commit().await.unwrap();
     visitor.cookies.set("latchkey_idp_login", "lkp_half-way");
 }

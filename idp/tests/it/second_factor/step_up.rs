@@ -5,6 +5,7 @@ use platform::on_each_database;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::phone::Phone;
 use crate::fixture::{Browser, PASSWORD, TestIdp, claims, location, redirected};
 
 const ONE: &str = "urn:latchkey:acr:1fa";
@@ -96,6 +97,24 @@ on_each_database! {
         assert!(resume.starts_with("/login?request="), "{resume}");
         let setup = location(&alice.log_in(&login, "alice", PASSWORD).await);
         assert!(setup.starts_with("/login/setup?request="), "{setup}");
+    }
+
+    /// A second factor is no log-in: what demands a new one is not met by setting one up.
+    async fn a_second_factor_alone_makes_no_log_in_newer(db) {
+        let idp = TestIdp::new(db).await;
+        let alice = idp.signed_up("alice").await;
+        idp.clock.advance(TimeDelta::minutes(5));
+        let login = location(&alice.authorize("web", &[("prompt", "login")]).await);
+        let setup = location(&alice.get(&login.replace("/login?", "/login/second?")).await);
+        assert!(setup.starts_with("/login/setup?request="), "{setup}");
+        let page = alice.get(&setup).await.text().await.unwrap();
+        let phone = Phone::with_key_of(&page);
+        let answer = alice.submit(alice.get(&setup).await, &[("code", &phone.code(&idp))]).await;
+        assert_eq!(answer.status(), StatusCode::OK, "it is on");
+        let resume = location(&alice.get(&login.replace("/login?", "/authorize/resume?")).await);
+        assert!(resume.starts_with("/login?request="), "{resume}");
+        idp.clock.advance(TimeDelta::minutes(6));
+        assert_eq!(location(&alice.get("/account/password").await), "/login?return_to=%2Faccount%2Fpassword");
     }
 
     /// `max_age` is judged first: what is too old is not stepped up.
