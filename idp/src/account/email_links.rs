@@ -166,7 +166,9 @@ pub async fn take_back(
     users::remove_password(&mut tx, link.user_id, now).await?;
     admin::users::end_everything(&mut tx, link.user_id, now).await?;
     outbox::insert(&mut tx, Addressee::User(link.user_id), &Letter::Reset, now).await?;
-    audit::record(&app, &mut tx, Some(link.user_id), Event::EmailTakenBack).await?;
+    for event in [Event::EmailTakenBack, Event::CredentialsReset] {
+        audit::record(&app, &mut tx, Some(link.user_id), event).await?;
+    }
     tx.commit().await?;
     app.session_ended.notify_one();
     app.mail_owed.notify_one();

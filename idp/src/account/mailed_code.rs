@@ -195,6 +195,8 @@ pub async fn log_in(
         return refuse("Enter the six digits that you were mailed.");
     };
     let now = app.clock.now();
+    // Before the transaction begins: a session that is looked up is also touched.
+    let session = session::current(&app, &headers).await?;
     let mut tx = app.db.write().await?;
     if !mailed_codes::count(&mut tx, &handle, &page.browser, now).await? {
         tracing::info!(rule = "mailed code", "refused a code: tried too often");
@@ -214,7 +216,6 @@ pub async fn log_in(
     };
     let proved = match users::find(&mut tx, user_id).await? {
         Some(person) => {
-            let session = session::current(&app, &headers).await?;
             let maker = session.is_some_and(|session| session.user_id == user_id);
             proof::of_address(&app, &mut tx, &person, maker).await?
         }

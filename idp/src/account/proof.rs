@@ -18,7 +18,7 @@ pub async fn of_address(app: &App, tx: &mut Tx, person: &User, maker: bool) -> R
     let now = app.clock.now();
     let mut events = vec![Event::EmailVerified];
     if !maker {
-        events.push(Event::SecondFactorsReset);
+        events.push(Event::CredentialsReset);
         users::remove_password(tx, person.id, now).await?;
         factors::forget(tx, person.id, DateTime::UNIX_EPOCH).await?;
         factors::unlink(tx, person.id, DateTime::UNIX_EPOCH).await?;

@@ -74,6 +74,8 @@ pub enum Event {
     },
     /// All of them: the person cannot prove them any more.
     SecondFactorsReset,
+    /// What somebody else may have set up to log in with: the address was proved, or taken back.
+    CredentialsReset,
     RecoveryCodesMade,
     RecoveryCodeUsed,
     /// Somebody allowed it what it asked for.
@@ -217,6 +219,10 @@ impl Event {
             }
             Self::UpstreamLinked { upstream } => format!("Log-in with {upstream} set up"),
             Self::UpstreamUnlinked { upstream } => format!("Log-in with {upstream} removed"),
+            Self::CredentialsReset => {
+                "What had been set up to log in with is good no more: the e-mail address was shown to be yours"
+                    .to_owned()
+            }
             Self::SecondFactorsReset => "All second steps of the log-in removed".to_owned(),
             Self::RecoveryCodesMade => "New recovery codes made".to_owned(),
             Self::RecoveryCodeUsed => "A recovery code was used".to_owned(),

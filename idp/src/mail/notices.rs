@@ -56,10 +56,6 @@ fn what(event: &Event) -> Option<(&'static str, String)> {
             "Two-step log-in was turned off",
             "Your account no longer asks for a code of an authenticator app.",
         ),
-        Event::SecondFactorsReset => (
-            "The ways to log in were reset",
-            "You have shown that this address is yours. What had been set up for this account before, its password and second factors, is no longer good.",
-        ),
         Event::RecoveryCodesMade => (
             "New recovery codes were made",
             "There are new recovery codes for your account; those that you had before are no longer good.",
@@ -88,7 +84,8 @@ fn what(event: &Event) -> Option<(&'static str, String)> {
             return Some(("Your account will be deleted", sentences));
         }
         Event::AccountKept => ("Your account stays", "Your account will not be deleted after all."),
-        // Of a change of address the old one is told, by the mail that can take it back.
+        // Of a change of address the old one is told, by the mail that can take it back; and what an address that is proved
+        // or taken back ends goes with a new password, or with the person who is reading.
         _ => return None,
     };
     Some((subject, sentence.to_owned()))

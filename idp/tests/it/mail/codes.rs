@@ -45,6 +45,19 @@ on_each_database! {
         assert_eq!(answer.location(), "/login/code", "{}", answer.body);
     }
 
+    /// Nothing dies that its maker has set up; and their session, unused for a while, stands in nobody's way.
+    async fn who_is_logged_in_proves_an_address_without_losing_anything(db) {
+        let (place, smtp) = place(db, |config| config.mailed_code_login = true).await;
+        let mut alice = place.alice().await;
+        smtp.next(EMAIL).await;
+        place.clock.advance(TimeDelta::minutes(6));
+        let code = alice.ask_for_code(&smtp).await;
+        let answer = alice.post("/login/code/enter", &[("code", &code)]).await;
+        assert_eq!(answer.location(), "/account", "{}", answer.body);
+        assert!(place.is_verified(EMAIL).await);
+        assert_eq!(place.visitor().log_in(EMAIL, PASSWORD).await.location(), "/account", "the password is still good");
+    }
+
     async fn a_code_is_for_the_browser_that_asked(db) {
         let (place, smtp) = with_codes(db).await;
         let (mut alice, mut mallory) = (place.visitor(), place.visitor());
